@@ -1,0 +1,2 @@
+//! capture-worker binary.
+fn main() {}

@@ -1,0 +1,2 @@
+//! infer-worker binary.
+fn main() {}

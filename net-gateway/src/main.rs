@@ -1,0 +1,2 @@
+//! net-gateway binary.
+fn main() {}

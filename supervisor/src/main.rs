@@ -1,0 +1,2 @@
+//! supervisor binary.
+fn main() {}
