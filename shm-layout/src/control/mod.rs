@@ -1,0 +1,257 @@
+//! The messages between the supervisor and its workers, and the status of a box.
+//!
+//! They travel over ipc-channel and are small and rare: start, ready, state changes, one report a
+//! second, drain. Frames and predictions never do.
+//!
+//! Order: the worker connects to the one-shot server named on its command line and sends
+//! [`Hello`]; the supervisor answers [`ToWorker::Start`]; the worker sends [`FromWorker::Ready`]
+//! once it works.
+
+mod status;
+
+pub use status::{
+    BoxState, BoxStatus, ModelInfo, SourceStatus, TrafficReport, UnitState, UnitStatus,
+};
+
+use crate::frame::PixelFormat;
+use ipc_channel::ipc::{IpcReceiver, IpcSender};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// File descriptor on which every worker inherits the segment.
+pub const FD_SEGMENT: i32 = 3;
+/// File descriptor on which the gateway inherits its HTTP listener.
+pub const FD_HTTP: i32 = 4;
+/// File descriptor on which the gateway inherits its wire-protocol listener.
+pub const FD_WIRE: i32 = 5;
+
+/// The program that a unit runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// `capture-worker`: one for each source with a camera or a file.
+    Capture = 1,
+    /// `infer-worker`: one or more.
+    Infer = 2,
+    /// `net-gateway`: one.
+    Gateway = 3,
+}
+
+impl Role {
+    /// Name of the binary.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Capture => "capture-worker",
+            Self::Infer => "infer-worker",
+            Self::Gateway => "net-gateway",
+        }
+    }
+}
+
+/// First message on the one-shot server of a unit.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Hello {
+    /// From the worker.
+    Worker {
+        /// Its process id.
+        pid: u32,
+        /// Its generation, as on its command line.
+        generation: u64,
+        /// The layout it was built with.
+        layout_hash: u64,
+        /// Where it listens.
+        commands: IpcSender<ToWorker>,
+        /// Where it speaks.
+        reports: IpcReceiver<FromWorker>,
+    },
+    /// From the supervisor to itself: the worker died before it connected, stop accepting.
+    Abort,
+}
+
+/// From the supervisor to a worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// What to do; the first message.
+    Start(Start),
+    /// How the box is doing: once a second and at every change, to the gateway only.
+    Status(Box<BoxStatus>),
+    /// Finish what is in hand and exit with code 0.
+    Drain,
+}
+
+/// What a worker needs to know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Start {
+    /// Its work.
+    pub assignment: Assignment,
+    /// How long to go on after the supervisor is gone, before draining; milliseconds.
+    pub orphan_grace_ms: u64,
+}
+
+/// From a worker to the supervisor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// It works now.
+    Ready,
+    /// The model that an infer-worker loaded; before [`Self::Ready`].
+    Model(ModelInfo),
+    /// A source changed its state.
+    Source(SourceReport),
+    /// What the gateway carries; once a second.
+    Traffic(TrafficReport),
+}
+
+/// The work of one worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Assignment {
+    /// For a capture-worker.
+    Capture(CaptureAssignment),
+    /// For an infer-worker.
+    Infer(InferAssignment),
+    /// For the gateway.
+    Gateway(GatewayAssignment),
+}
+
+/// One source to capture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaptureAssignment {
+    /// Its ring in the segment.
+    pub source: usize,
+    /// Its name.
+    pub name: String,
+    /// Where its frames come from.
+    pub kind: SourceKind,
+}
+
+/// Where the frames of a source come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum SourceKind {
+    /// A V4L2 camera.
+    V4l2 {
+        /// Path, stable id, or `auto`.
+        device: String,
+        /// Width wanted, pixels.
+        width_px: u32,
+        /// Height wanted, pixels.
+        height_px: u32,
+        /// Rate wanted, frames a second.
+        fps: u32,
+        /// Pixel format wanted; `None` = the best there is.
+        format: Option<PixelFormat>,
+    },
+    /// A file or folder of pictures.
+    Clip {
+        /// File of concatenated JPEGs, MJPEG-AVI, or folder of JPEG/PNG; `None` = the demo clip.
+        path: Option<PathBuf>,
+        /// Frames a second; `None` = the clip's own rate, or 15 if it has none.
+        fps: Option<f64>,
+        /// Start again at the end.
+        looped: bool,
+    },
+    /// A moving test picture.
+    Pattern {
+        /// Width, pixels.
+        width_px: u32,
+        /// Height, pixels.
+        height_px: u32,
+        /// Frames a second.
+        fps: f64,
+        /// Pixel format.
+        format: PixelFormat,
+    },
+}
+
+impl SourceKind {
+    /// `v4l2`, `clip` or `pattern`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::V4l2 { .. } => "v4l2",
+            Self::Clip { .. } => "clip",
+            Self::Pattern { .. } => "pattern",
+        }
+    }
+}
+
+/// The work of an infer-worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InferAssignment {
+    /// Its prediction lane in every source.
+    pub lane: usize,
+    /// Names of the sources, in the order of their rings.
+    pub sources: Vec<String>,
+    /// The model's manifest; `None` = the one that came with Wigwag.
+    pub manifest: Option<PathBuf>,
+    /// Profile within the manifest.
+    pub profile: String,
+    /// Most hands to look for, 1..=`prediction::HANDS_MAX`.
+    pub max_hands: usize,
+}
+
+/// The work of the gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayAssignment {
+    /// Name of the box's instance.
+    pub instance: String,
+    /// The sources, in the order of their rings.
+    pub sources: Vec<SourceName>,
+    /// Quality of JPEGs that the gateway encodes from raw frames, 1..=100.
+    pub jpeg_quality: u8,
+    /// Most clients at a time.
+    pub max_clients: usize,
+    /// Most clients at a time from one address.
+    pub max_clients_per_address: usize,
+    /// A client that takes nothing for so long is let go; milliseconds.
+    pub write_timeout_ms: u64,
+}
+
+/// Name and kind of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceName {
+    /// Its name in the config.
+    pub name: String,
+    /// `v4l2`, `clip` or `pattern`.
+    pub kind: String,
+}
+
+/// State of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceState {
+    /// Being opened for the first time.
+    Starting,
+    /// Frames come.
+    Live,
+    /// No frames: unplugged, frozen, ended, missing. It is tried again.
+    Lost,
+    /// A clip that plays once has come to its end.
+    Ended,
+}
+
+/// A source changed its state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceReport {
+    /// Its ring.
+    pub source: usize,
+    /// State.
+    pub state: SourceState,
+    /// In plain words: which device in which mode, or what is wrong.
+    pub detail: String,
+    /// Mode, once it is known.
+    pub mode: Option<SourceMode>,
+}
+
+/// The mode that a source runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SourceMode {
+    /// Pixel format.
+    pub format: PixelFormat,
+    /// Width, pixels.
+    pub width_px: u32,
+    /// Height, pixels.
+    pub height_px: u32,
+    /// Nominal rate, frames a second.
+    pub fps: f64,
+}

@@ -1,0 +1,146 @@
+//! The status of a box: what `supervisor status --json`, `/api/v1/status` and the page show.
+
+use super::{Role, SourceState};
+use serde::{Deserialize, Serialize};
+
+/// State of a whole box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BoxState {
+    /// Some unit was never ready yet.
+    Starting,
+    /// Every unit is ready and every source is live.
+    Ready,
+    /// Something is missing; the rest works.
+    Degraded,
+    /// Draining.
+    Stopping,
+}
+
+/// State of a unit. *Up* is not *ready*: a unit is ready from its first heartbeat on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnitState {
+    /// Not started.
+    Down,
+    /// Spawned, not ready yet.
+    Starting,
+    /// At work.
+    Ready,
+    /// Asked to drain.
+    Stopping,
+    /// Died; will be started again shortly.
+    Backoff,
+    /// Died too often, or cannot work as it is; tried again much later or not at all.
+    Failed,
+}
+
+/// The status of a box.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BoxStatus {
+    /// Instance name.
+    pub instance: String,
+    /// Version of Wigwag.
+    pub version: String,
+    /// Process id of the supervisor.
+    pub pid: u32,
+    /// State of the whole.
+    pub state: BoxState,
+    /// Time since the start, milliseconds.
+    pub uptime_ms: u64,
+    /// Address of the page, e.g. `127.0.0.1:8080`.
+    pub http: String,
+    /// Address of the wire protocol.
+    pub wire: String,
+    /// Every unit.
+    pub units: Vec<UnitStatus>,
+    /// Every source.
+    pub sources: Vec<SourceStatus>,
+    /// The model, once an infer-worker loaded it.
+    pub model: Option<ModelInfo>,
+    /// Number of infer-workers.
+    pub infer_workers: usize,
+    /// What the gateway carries.
+    pub traffic: TrafficReport,
+}
+
+/// The status of one unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitStatus {
+    /// `capture/NAME`, `infer/N` or `gateway`.
+    pub name: String,
+    /// The program that it runs.
+    pub kind: Role,
+    /// State.
+    pub state: UnitState,
+    /// Process id while it is up.
+    pub pid: Option<u32>,
+    /// Number of the present or last spawn.
+    pub generation: u64,
+    /// Time since the last spawn while it is up, milliseconds.
+    pub up_ms: Option<u64>,
+    /// Times it was started again.
+    pub restarts: u64,
+    /// How it died last, e.g. `SIGKILL` or `exit code 69`.
+    pub last_death: Option<String>,
+    /// How long ago, milliseconds.
+    pub last_death_ago_ms: Option<u64>,
+    /// When it is tried again, milliseconds from now.
+    pub retry_in_ms: Option<u64>,
+}
+
+/// The status of one source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    /// Name in the config.
+    pub name: String,
+    /// `v4l2`, `clip` or `pattern`.
+    pub kind: String,
+    /// State.
+    pub state: SourceState,
+    /// In plain words.
+    pub detail: String,
+    /// Four-character code of the pixel format; empty until it is known.
+    pub format: String,
+    /// Width, pixels; 0 until it is known.
+    pub width_px: u32,
+    /// Height, pixels; 0 until it is known.
+    pub height_px: u32,
+    /// Nominal rate, frames a second; 0 until it is known.
+    pub fps: f64,
+    /// Rate measured over the last second or two.
+    pub measured_fps: f64,
+    /// Newest sequence.
+    pub sequence: u64,
+    /// Predictions a second, measured likewise.
+    pub predictions_per_s: f64,
+    /// How long it has been in this state, milliseconds.
+    pub since_ms: u64,
+}
+
+/// The model in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Name in the manifest.
+    pub name: String,
+    /// Profile within the manifest.
+    pub profile: String,
+    /// SHA-256 of the manifest, in hex; the same as in each prediction.
+    pub sha256: String,
+    /// What it can tell apart.
+    pub labels: Vec<String>,
+}
+
+/// What the gateway carries.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct TrafficReport {
+    /// Clients connected that watch or subscribe.
+    pub clients: usize,
+    /// Predictions that arrived, a second, all sources together.
+    pub predictions_per_s: f64,
+    /// Median time from capture to the prediction being readable in the gateway, ms, over the
+    /// last ten seconds; `None` without predictions.
+    pub latency_ms_p50: Option<f64>,
+    /// 99th percentile of the same.
+    pub latency_ms_p99: Option<f64>,
+}

@@ -1,0 +1,69 @@
+//! A prediction: the hands found in one frame, with everything needed to trust it.
+//!
+//! - `record`: packed into the words of a prediction slot, and checked when unpacked.
+//! - `json`: the one JSON shape, the same everywhere.
+
+mod json;
+mod label;
+mod record;
+mod slot;
+
+pub use json::{HandJson, PredictionJson, STALE_AFTER, TimingJson};
+pub use label::{LABEL_BYTES_MAX, Label};
+pub use slot::{PredictionReader, PredictionSlot};
+
+use crate::clock::MonotonicNs;
+use crate::{Generation, Sequence};
+
+/// Landmarks of a hand, in MediaPipe's order: wrist, then four each for thumb to little finger.
+pub const LANDMARKS: usize = 21;
+
+/// Most hands in one prediction.
+pub const HANDS_MAX: usize = 4;
+
+/// The hands found in one frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The frame.
+    pub sequence: Sequence,
+    /// Generation of the infer-worker.
+    pub generation: Generation,
+    /// When the frame was captured.
+    pub capture: MonotonicNs,
+    /// The same on the wall clock, µs since 1970.
+    pub capture_wall_us: u64,
+    /// When the frame was published.
+    pub publish: MonotonicNs,
+    /// When the infer-worker took it.
+    pub take: MonotonicNs,
+    /// When the prediction was finished.
+    pub done: MonotonicNs,
+    /// Width of the frame in pixels.
+    pub width_px: u32,
+    /// Height of the frame in pixels.
+    pub height_px: u32,
+    /// SHA-256 of the model's manifest.
+    pub model: [u8; 32],
+    /// Whether the hand detector ran on this frame (it does not while hands are tracked).
+    pub detected: bool,
+    /// At most [`HANDS_MAX`] hands.
+    pub hands: Vec<Hand>,
+}
+
+/// One hand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hand {
+    /// What it shows.
+    pub gesture: Label,
+    /// How sure that is, 0..=1.
+    pub score: f32,
+    /// Probability that it is a right hand, 0..=1, for a picture that is not mirrored.
+    pub right_probability: f32,
+    /// Probability that there is a hand at all, 0..=1.
+    pub presence: f32,
+    /// Bounding box of the landmarks `[x, y, width, height]`, in fractions of the frame.
+    pub rect: [f32; 4],
+    /// `[x, y, z]` each: x and y in fractions of the frame's width and height; z in fractions of
+    /// its width, smaller is nearer, the wrist at 0.
+    pub landmarks: [[f32; 3]; LANDMARKS],
+}

@@ -1,0 +1,224 @@
+//! A prediction as the words of a record, and back. What is read is checked: shared memory is
+//! input.
+//!
+//! ```text
+//! word 0      generation            6       width << 32 | height
+//!      1..6   capture, capture_wall 7       detected << 32 | hands
+//!             publish, take, done   8..12   sha256 of the manifest
+//! then 39 words a hand: label ×3 · score, right · presence, 0 · rect ×2 · 63 landmarks, 0
+//! ```
+//! Two f32 share a word as bit patterns, the first in the low half.
+
+use super::{HANDS_MAX, Hand, LANDMARKS, Label, Prediction};
+use crate::clock::MonotonicNs;
+use crate::layout::PREDICTION_WORDS;
+use crate::prediction_slot::Record;
+use crate::{Generation, Sequence};
+
+const HEADER_WORDS: usize = 12;
+const HAND_WORDS: usize = 39;
+const FLOATS_AT: usize = 3;
+const FLOATS: usize = 2 * (HAND_WORDS - FLOATS_AT);
+const LANDMARKS_AT: usize = 8;
+
+const _: () = assert!(HEADER_WORDS + HANDS_MAX * HAND_WORDS == PREDICTION_WORDS);
+const _: () = assert!(LANDMARKS_AT + 3 * LANDMARKS < FLOATS);
+
+/// Coordinates further out than this many frames are not believed.
+const COORDINATE_MAX: f32 = 100.0;
+
+fn pair(low: u32, high: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+fn halves(word: u64) -> (u32, u32) {
+    (word as u32, (word >> 32) as u32)
+}
+
+impl Prediction {
+    /// Packs the prediction; hands beyond [`HANDS_MAX`] are left out.
+    #[must_use]
+    pub fn to_words(&self) -> [u64; PREDICTION_WORDS] {
+        let mut words = [0; PREDICTION_WORDS];
+        words[0] = self.generation.0;
+        words[1] = self.capture.0;
+        words[2] = self.capture_wall_us;
+        words[3] = self.publish.0;
+        words[4] = self.take.0;
+        words[5] = self.done.0;
+        words[6] = pair(self.height_px, self.width_px);
+        words[7] = pair(self.hands.len().min(HANDS_MAX) as u32, self.detected.into());
+        for (word, bytes) in words[8..HEADER_WORDS]
+            .iter_mut()
+            .zip(self.model.as_chunks().0)
+        {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        let chunks = words[HEADER_WORDS..].chunks_exact_mut(HAND_WORDS);
+        for (chunk, hand) in chunks.zip(&self.hands) {
+            hand.pack(chunk);
+        }
+        words
+    }
+
+    /// Unpacks a record, or `None` if it is not a prediction that Wigwag could have written.
+    #[must_use]
+    pub fn from_record(record: &Record) -> Option<Self> {
+        let words = &record.words;
+        let (hands, detected) = halves(words[7]);
+        let hands = usize::try_from(hands)
+            .ok()
+            .filter(|count| *count <= HANDS_MAX)?;
+        let (height_px, width_px) = halves(words[6]);
+        let mut model = [0; 32];
+        for (bytes, word) in model
+            .as_chunks_mut()
+            .0
+            .iter_mut()
+            .zip(&words[8..HEADER_WORDS])
+        {
+            *bytes = word.to_le_bytes();
+        }
+        Some(Self {
+            sequence: Sequence(record.sequence),
+            generation: Generation(words[0]),
+            capture: MonotonicNs(words[1]),
+            capture_wall_us: words[2],
+            publish: MonotonicNs(words[3]),
+            take: MonotonicNs(words[4]),
+            done: MonotonicNs(words[5]),
+            width_px,
+            height_px,
+            model,
+            detected: detected == 1,
+            hands: words[HEADER_WORDS..]
+                .chunks_exact(HAND_WORDS)
+                .take(hands)
+                .map(Hand::unpack)
+                .collect::<Option<_>>()?,
+        })
+    }
+}
+
+impl Hand {
+    fn pack(&self, words: &mut [u64]) {
+        let mut floats = [0.0; FLOATS];
+        floats[0] = self.score;
+        floats[1] = self.right_probability;
+        floats[2] = self.presence;
+        floats[4..LANDMARKS_AT].copy_from_slice(&self.rect);
+        floats[LANDMARKS_AT..LANDMARKS_AT + 3 * LANDMARKS]
+            .copy_from_slice(self.landmarks.as_flattened());
+        words[..FLOATS_AT].copy_from_slice(&self.gesture.to_words());
+        for (word, two) in words[FLOATS_AT..].iter_mut().zip(floats.as_chunks::<2>().0) {
+            *word = pair(two[0].to_bits(), two[1].to_bits());
+        }
+    }
+
+    fn unpack(words: &[u64]) -> Option<Self> {
+        let mut floats = [0.0; FLOATS];
+        for (two, word) in floats
+            .as_chunks_mut::<2>()
+            .0
+            .iter_mut()
+            .zip(&words[FLOATS_AT..])
+        {
+            let (low, high) = halves(*word);
+            *two = [f32::from_bits(low), f32::from_bits(high)];
+        }
+        let probability = |value: f32| (0.0..=1.0).contains(&value).then_some(value);
+        // NaN fails the comparison too.
+        let believable = floats.iter().all(|value| value.abs() <= COORDINATE_MAX);
+        let mut landmarks = [[0.0; 3]; LANDMARKS];
+        landmarks
+            .as_flattened_mut()
+            .copy_from_slice(&floats[LANDMARKS_AT..LANDMARKS_AT + 3 * LANDMARKS]);
+        believable.then_some(Self {
+            gesture: Label::from_words(&words[..FLOATS_AT])?,
+            score: probability(floats[0])?,
+            right_probability: probability(floats[1])?,
+            presence: probability(floats[2])?,
+            rect: [floats[4], floats[5], floats[6], floats[7]],
+            landmarks,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hand(seed: f32) -> Hand {
+        Hand {
+            gesture: Label::new("Thumb_Up").unwrap(),
+            score: 0.93,
+            right_probability: 0.02,
+            presence: 1.0,
+            rect: [seed, -0.1, 0.3, 0.4],
+            landmarks: std::array::from_fn(|i| [seed + i as f32 / 100.0, 0.5, -0.25]),
+        }
+    }
+
+    fn prediction(hands: usize) -> Prediction {
+        Prediction {
+            sequence: Sequence(41),
+            generation: Generation(3),
+            capture: MonotonicNs(1),
+            capture_wall_us: 2,
+            publish: MonotonicNs(3),
+            take: MonotonicNs(4),
+            done: MonotonicNs(5),
+            width_px: 640,
+            height_px: 480,
+            model: std::array::from_fn(|i| i as u8),
+            detected: true,
+            hands: (0..hands).map(|i| hand(i as f32)).collect(),
+        }
+    }
+
+    #[test]
+    fn any_number_of_hands_survives_the_round_trip() {
+        for hands in 0..=HANDS_MAX {
+            let before = prediction(hands);
+            let record = Record {
+                sequence: 41,
+                words: before.to_words(),
+            };
+            assert_eq!(Prediction::from_record(&record), Some(before));
+        }
+    }
+
+    #[test]
+    fn a_fifth_hand_is_left_out_and_spoils_nothing() {
+        let record = Record {
+            sequence: 41,
+            words: prediction(5).to_words(),
+        };
+        assert_eq!(Prediction::from_record(&record), Some(prediction(4)));
+    }
+
+    #[test]
+    fn scribbled_records_are_refused() {
+        let scribble = |at: usize, word: u64| {
+            let mut words = prediction(1).to_words();
+            words[at] = word;
+            Prediction::from_record(&Record {
+                sequence: 41,
+                words,
+            })
+        };
+        assert!(scribble(7, 5).is_none(), "five hands");
+        assert!(scribble(HEADER_WORDS, 0).is_none(), "empty label");
+        let nan = u64::from(f32::NAN.to_bits());
+        assert!(
+            scribble(HEADER_WORDS + FLOATS_AT, nan).is_none(),
+            "score NaN"
+        );
+        let far = u64::from(1e9_f32.to_bits());
+        assert!(
+            scribble(HEADER_WORDS + 10, far).is_none(),
+            "landmark a billion frames away"
+        );
+        assert!(scribble(HEADER_WORDS, prediction(1).to_words()[HEADER_WORDS]).is_some());
+    }
+}

@@ -1,0 +1,196 @@
+//! The few lines with which every worker attaches, beats and drains.
+//!
+//! [`main`] is the whole `main` of a worker: log, arguments, control channel, segment, place in
+//! the process table; then the worker's own `run`, then the exit code. A panic is a bug and ends
+//! the process at once: restart is the recovery path.
+
+mod arguments;
+mod link;
+mod report;
+
+pub use report::WorkerFailure;
+
+use crate::Generation;
+use crate::control::{Assignment, BoxStatus, FD_SEGMENT, FromWorker, Role};
+use crate::exit::ExitReason;
+use crate::layout::ProcessEntry;
+use crate::process_table::{self, Counter, Stage};
+use crate::segment::{Access, Segment, SegmentName};
+use arguments::Arguments;
+use link::Link;
+use std::net::TcpListener;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// A worker that is attached to its box.
+#[derive(Debug)]
+pub struct Worker {
+    segment: Segment,
+    place: usize,
+    unit: String,
+    generation: Generation,
+    assignment: Assignment,
+    link: Link,
+}
+
+/// Runs a worker from its command line to its exit code.
+pub fn main(role: Role, run: impl FnOnce(&Worker) -> Result<(), WorkerFailure>) -> ExitCode {
+    report::log_to_stderr();
+    report::abort_on_panic();
+    let outcome = Worker::attach(role).and_then(|worker| {
+        run(&worker)?;
+        worker.beat(Stage::Draining);
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => ExitCode::from(ExitReason::Stopped as u8),
+        Err(failure) => failure.print(),
+    }
+}
+
+impl Worker {
+    fn attach(role: Role) -> Result<Self, WorkerFailure> {
+        let arguments = Arguments::from_command_line(std::env::args().skip(1))?;
+        let generation = Generation(arguments.generation);
+        let (link, start) = Link::connect(&arguments.control, generation)?;
+        let access = match (&start.assignment, role) {
+            (Assignment::Capture(work), Role::Capture) => Access::Publish(work.source),
+            (Assignment::Infer(_), Role::Infer) | (Assignment::Gateway(_), Role::Gateway) => {
+                Access::Read
+            }
+            _ => {
+                return Err(WorkerFailure::bug(
+                    "the assignment is for another kind of worker",
+                ));
+            }
+        };
+        let name = SegmentName::from_text(&arguments.segment);
+        let segment = Segment::attach(&name, Some(inherited(FD_SEGMENT)), access)?;
+        let place = arguments.place;
+        let (pid, entry) = (std::process::id(), segment.process(place)?);
+        let ticks = process_table::start_ticks(pid).unwrap_or(0);
+        if !entry.attach(generation, pid, ticks) {
+            return Err(WorkerFailure::bug(
+                "the place in the process table went to a successor",
+            ));
+        }
+        Ok(Self {
+            place,
+            unit: arguments.unit,
+            generation,
+            link,
+            segment,
+            assignment: start.assignment,
+        })
+    }
+
+    /// The segment.
+    #[must_use]
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn assignment(&self) -> &Assignment {
+        &self.assignment
+    }
+
+    /// Name of the unit, e.g. `infer/0`.
+    #[must_use]
+    pub fn unit(&self) -> &str {
+        &self.unit
+    }
+
+    /// Number of this spawn.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Place in the process table; also the process's lease bit in every ring.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        self.place
+    }
+
+    fn entry(&self) -> Option<&ProcessEntry> {
+        self.segment.process(self.place).ok()
+    }
+
+    /// Stores a heartbeat; called by the work loop on each turn and before each long stage.
+    pub fn beat(&self, stage: Stage) {
+        if let Some(entry) = self.entry() {
+            entry.beat(stage);
+        }
+    }
+
+    /// Adds to one of the unit's counters.
+    pub fn count(&self, counter: Counter, by: u64) {
+        if by > 0
+            && let Some(entry) = self.entry()
+        {
+            entry.count(counter, by);
+        }
+    }
+
+    /// Value of one of the unit's counters, over all its generations.
+    #[must_use]
+    pub fn counted(&self, counter: Counter) -> u64 {
+        self.entry().map_or(0, |entry| entry.counted(counter))
+    }
+
+    /// Whether to finish: asked by the supervisor or a signal, or orphaned for too long.
+    #[must_use]
+    pub fn should_drain(&self) -> bool {
+        self.link.should_drain()
+    }
+
+    /// Tells the supervisor that this worker works now.
+    pub fn ready(&self) {
+        self.beat(Stage::Waiting);
+        self.send(FromWorker::Ready);
+    }
+
+    /// Sends a report to the supervisor. Never waits: a report that finds the queue full is
+    /// dropped and counted.
+    pub fn send(&self, report: FromWorker) {
+        if !self.link.send(report) {
+            self.count(Counter::DroppedReports, 1);
+        }
+    }
+
+    /// The newest status of the box that the supervisor sent (to the gateway only).
+    #[must_use]
+    pub fn box_status(&self) -> Option<Arc<BoxStatus>> {
+        self.link.box_status()
+    }
+
+    /// Takes a listener that the supervisor bound and handed over: `control::FD_HTTP` or
+    /// `FD_WIRE`. Once for each.
+    ///
+    /// # Errors
+    ///
+    /// A bug: nothing was handed over on that descriptor.
+    pub fn take_listener(&self, fd: RawFd) -> Result<TcpListener, WorkerFailure> {
+        let listener = TcpListener::from(inherited(fd));
+        match listener.local_addr() {
+            Ok(_) => Ok(listener),
+            Err(error) => Err(WorkerFailure::bug(format!(
+                "no listener on descriptor {fd}: {error}"
+            ))),
+        }
+    }
+}
+
+/// Owns a descriptor that the supervisor put in place before this program started.
+#[expect(
+    unsafe_code,
+    reason = "inherited descriptors are known by their numbers only"
+)]
+fn inherited(fd: RawFd) -> OwnedFd {
+    // SAFETY: the supervisor passes these descriptors to this program alone, and each is taken
+    // once, before anything else here could have opened one with that number.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
