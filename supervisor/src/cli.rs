@@ -1,0 +1,126 @@
+//! The command line: what `supervisor` understands. `crate::command` carries it out.
+
+use crate::config::Options;
+use crate::instance::Instance;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Wigwag: cameras in, recognised hand gestures and live video out.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub struct CommandLine {
+    /// Which box of this user; several run side by side under different names
+    #[arg(long, global = true, value_name = "NAME", default_value = "default")]
+    pub instance: Instance,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  supervisor start                                    first camera, else the demo clip
+  supervisor start --source v4l2:/dev/video2          that camera
+  supervisor start --source door=v4l2:auto --source clip:hands.mjpeg
+  supervisor start --config wigwag.toml --instance lab
+  supervisor status --json | jq .state
+  supervisor restart capture/cam0
+  supervisor predict hand.jpg";
+
+/// One verb each.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the box in the foreground until Ctrl-C or `stop`
+    Start(Settings),
+    /// Stop the running box and wait until it is gone
+    Stop,
+    /// Restart one unit, e.g. `capture/cam0`, `infer/0` or `gateway`
+    Restart {
+        /// The unit, as `status` names it; `capture` or `infer` means all of that kind
+        unit: String,
+    },
+    /// Show the units, sources and addresses of the running box
+    Status {
+        /// As JSON, the same as `GET /api/v1/status`
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the configuration and show each value with where it came from
+    CheckConfig(Settings),
+    /// List the cameras of this machine with their stable ids and modes
+    ListDevices {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Recognise gestures in pictures, one line of JSON per picture
+    Predict {
+        /// The configuration whose models are used
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// JPEG or PNG files
+        #[arg(required = true, value_name = "IMAGE")]
+        images: Vec<PathBuf>,
+    },
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// TOML file; without it everything has its default
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// [NAME=]v4l2:DEVICE, [NAME=]clip:PATH or [NAME=]pattern:[WxH[@FPS]]; replaces the file's sources
+    #[arg(long = "source", value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// Address of the page and the API, instead of the file's `gateway.http`
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<String>,
+    /// Address of the wire protocol, instead of the file's `gateway.wire`
+    #[arg(long, value_name = "ADDRESS")]
+    wire: Option<String>,
+}
+
+impl From<Settings> for Options {
+    fn from(settings: Settings) -> Self {
+        Self {
+            file: settings.config,
+            sources: settings.sources,
+            http: settings.http,
+            wire: settings.wire,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_one_screen_and_ends_with_examples() {
+        let help = CommandLine::command().render_help().to_string();
+        assert!(help.lines().count() <= 40, "{} lines", help.lines().count());
+        assert!(
+            help.trim_end().ends_with("supervisor predict hand.jpg"),
+            "{help}"
+        );
+        assert!(help.lines().all(|line| line.chars().count() <= 100));
+    }
+
+    #[test]
+    fn instance_goes_before_or_after_the_verb() {
+        for line in [
+            ["supervisor", "--instance", "lab", "stop"],
+            ["supervisor", "stop", "--instance", "lab"],
+        ] {
+            let parsed = CommandLine::try_parse_from(line).unwrap();
+            assert_eq!(parsed.instance.name(), "lab");
+        }
+        assert!(CommandLine::try_parse_from(["supervisor", "--instance", "../x", "stop"]).is_err());
+    }
+}

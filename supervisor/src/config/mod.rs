@@ -1,0 +1,229 @@
+//! The configuration of a box: one TOML file, a few command-line options, defaults for the rest.
+//!
+//! [`load`] reads and checks it; the other parts of the supervisor see only the typed [`Config`],
+//! and workers get their share of it over the control channel. `keys` says which keys exist and
+//! what they may be, `section` reads one table of them, `document` finds the line of each.
+//!
+//! Nothing here may touch a device, a socket or the segment: `check-config` runs it anywhere.
+
+mod document;
+mod error;
+mod keys;
+mod reference;
+mod section;
+mod setting;
+mod source;
+
+pub use error::ConfigError;
+pub use keys::{Loaded, Options, load};
+pub use setting::{Origin, Setting, to_toml};
+pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// Everything that can be configured; [`Config::default`] is what runs without a file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// The sources in the order of the file; empty = first camera, else the demo clip.
+    pub sources: Vec<SourceConfig>,
+    /// `[infer]`
+    pub infer: Infer,
+    /// `[gateway]`
+    pub gateway: Gateway,
+    /// `[restart]`
+    pub restart: Restart,
+    /// `[watchdog]`
+    pub watchdog: Watchdog,
+    /// `[segment]`
+    pub segment: Segment,
+    /// `[log]`
+    pub log: Log,
+}
+
+/// `[infer]`: how hands are recognised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Infer {
+    /// Number of infer-workers; 0 = half of the cores, at least 1, at most [`WORKERS_AUTO_MAX`].
+    pub workers: u32,
+    /// Which set of models of the manifest runs: `full` or `lite`.
+    pub profile: String,
+    /// Path of the model manifest; empty = the models that came with Wigwag.
+    pub manifest: String,
+    /// Most hands that are looked for in one frame.
+    pub max_hands: u32,
+}
+
+/// `[gateway]`: where clients connect, and how many may.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gateway {
+    /// Address of the page, the streams and the API.
+    pub http: SocketAddr,
+    /// Address of the TCP wire protocol.
+    pub wire: SocketAddr,
+    /// JPEG quality for sources that deliver raw frames, 1..=100.
+    pub jpeg_quality: u8,
+    /// Most connections in all.
+    pub max_clients: u32,
+    /// Most connections from one address.
+    pub max_clients_per_address: u32,
+    /// A client that takes nothing for so long is let go, in ms.
+    pub write_timeout_ms: u64,
+}
+
+/// `[restart]`: how a unit that died comes back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restart {
+    /// Wait before the second restart in a row, in ms; it doubles with each further one.
+    pub backoff_min_ms: u64,
+    /// Longest wait between two restarts, in ms.
+    pub backoff_max_ms: u64,
+    /// Deaths within the window after which a unit is given up (`failed`).
+    pub limit: u32,
+    /// Length of that window, in s.
+    pub window_s: u64,
+    /// A unit that was given up is tried again after this many s.
+    pub retry_s: u64,
+    /// A unit that was ready for this many s starts again without waiting.
+    pub healthy_s: u64,
+    /// How long workers go on serving when the supervisor is gone, in ms.
+    pub orphan_grace_ms: u64,
+}
+
+/// `[watchdog]`: how long a unit may be silent before it is killed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watchdog {
+    /// Longest time between two heartbeats of a capture-worker, in ms.
+    pub capture_ms: u64,
+    /// Longest time between two heartbeats of an infer-worker, in ms.
+    pub infer_ms: u64,
+    /// Longest time between two heartbeats of the net-gateway, in ms.
+    pub gateway_ms: u64,
+    /// Longest time from start to ready, in ms.
+    pub start_ms: u64,
+    /// Longest time from the request to stop until the exit, in ms.
+    pub drain_ms: u64,
+}
+
+/// `[segment]`: the shared memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// Frame slots per source beyond the ones that the workers can hold at once.
+    pub history: u32,
+    /// Largest share of the machine's memory that the segment may take, in percent.
+    pub max_ram_percent: u32,
+}
+
+/// `[log]`: what goes to stderr.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Log {
+    /// Lowest level that is written: `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+}
+
+/// Most infer-workers that `workers = 0` starts: more helps only with several cameras.
+pub const WORKERS_AUTO_MAX: usize = 4;
+
+/// Port of the page unless configured.
+const HTTP_PORT: u16 = 8080;
+
+/// Port of the wire protocol unless configured.
+const WIRE_PORT: u16 = 8090;
+
+impl Default for Infer {
+    fn default() -> Self {
+        Self {
+            workers: 0,
+            profile: "full".to_owned(),
+            manifest: String::new(),
+            max_hands: 2,
+        }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            http: SocketAddr::from((Ipv4Addr::LOCALHOST, HTTP_PORT)),
+            wire: SocketAddr::from((Ipv4Addr::LOCALHOST, WIRE_PORT)),
+            jpeg_quality: 80,
+            max_clients: 256,
+            max_clients_per_address: 64,
+            write_timeout_ms: 10_000,
+        }
+    }
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self {
+            backoff_min_ms: 100,
+            backoff_max_ms: 5_000,
+            limit: 10,
+            window_s: 60,
+            retry_s: 60,
+            healthy_s: 30,
+            orphan_grace_ms: 5_000,
+        }
+    }
+}
+
+impl Default for Watchdog {
+    fn default() -> Self {
+        Self {
+            capture_ms: 2_000,
+            infer_ms: 5_000,
+            gateway_ms: 2_000,
+            start_ms: 15_000,
+            drain_ms: 5_000,
+        }
+    }
+}
+
+impl Default for Segment {
+    fn default() -> Self {
+        Self {
+            history: 2,
+            max_ram_percent: 25,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            level: "info".to_owned(),
+        }
+    }
+}
+
+impl Infer {
+    /// Number of infer-workers on a machine with `cores` processor cores.
+    #[must_use]
+    pub fn worker_count(&self, cores: usize) -> usize {
+        match self.workers {
+            0 => (cores / 2).clamp(1, WORKERS_AUTO_MAX),
+            workers => workers as usize,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worker_count_takes_half_of_the_cores_within_bounds() {
+        let automatic = Infer::default();
+        for (cores, workers) in [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4), (64, 4)] {
+            assert_eq!(automatic.worker_count(cores), workers, "{cores} cores");
+        }
+        assert_eq!(
+            Infer {
+                workers: 6,
+                ..Infer::default()
+            }
+            .worker_count(2),
+            6
+        );
+    }
+}
