@@ -129,7 +129,8 @@ pack_initramfs() {
   for driver in virtio_pci 9pnet_virtio 9p overlay vivid uvcvideo vhci-hcd; do
     [ "$driver" = "$without" ] || pack_driver "$driver" "$root"
   done
-  job=${command:-exec python3 -B $here/guest/checks.py $only}
+  # The interpreter itself: a version manager's wrapper takes seconds in an emulated machine.
+  job=${command:-exec $(python3 -c 'import sys; print(sys.executable)') -B $here/guest/checks.py $only}
   {
     printf 'export PATH=%q HOME=/root XDG_RUNTIME_DIR=/run/user/0 PYTHONUNBUFFERED=1\n' "$PATH"
     printf 'export WIGWAG_BIN_DIR=%q USB_CAMERA=%q\n' "$bin_dir" "$work/target/release/usb-camera"

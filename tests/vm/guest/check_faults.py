@@ -1,0 +1,66 @@
+"""A webcam that freezes or babbles: nothing wrong is shown, it is counted, and it comes back.
+
+Neighbours: `usb-camera/src/device.rs` has the faults; `check_raw.py` has those of vivid.
+"""
+
+from box import Box, camera_config
+from expectations import await_parts, expect_order, expect_untouched
+from report import expect, wait_for
+
+
+def run(report, bench):
+    """One webcam and one viewer through every fault."""
+    bench.plug(0, "A1")
+    config = camera_config("cam0", "auto", width_px=320, height_px=240, fps=15)
+    with Box("faults", config) as box:
+        with report.check("faults: live before the first"):
+            box.await_state("cam0", "live")
+            viewer = box.viewer("cam0")
+            expect_untouched(await_parts(viewer, 10), "A1")
+        silent(report, bench, box, viewer, "freeze")
+        silent(report, bench, box, viewer, "error-bit")
+        babbling(report, bench, box, viewer, "truncate")
+        babbling(report, bench, box, viewer, "garbage")
+        babbling(report, bench, box, viewer, "usb-error")
+        with report.check("faults: no wrong frame was ever shown, none twice"):
+            expect_untouched(viewer.since(0), "A1")
+        with report.check("faults: the capture-worker was never restarted"):
+            unit = box.unit("capture/cam0")
+            expect(unit["restarts"] == 0, f"{unit}")
+        viewer.close()
+    bench.unplug(0, "A1")
+
+
+def silent(report, bench, box, viewer, fault):
+    """The driver delivers nothing: the source must say so and recover by itself."""
+    bench.fault(0, fault)
+    with report.check(f"{fault}: the source is lost and says why"):
+        source = box.await_state("cam0", "lost")
+        expect(len(source["detail"]) > 10, f"detail: {source['detail']!r}")
+        print(f"     it says: {source['detail']}", flush=True)
+    recovery(report, bench, box, viewer, fault)
+
+
+def babbling(report, bench, box, viewer, fault):
+    """The driver delivers what is no picture: each is counted and none is shown."""
+    before = bad_frames(box)
+    bench.fault(0, fault)
+    with report.check(f"{fault}: bad frames are counted"):
+        wait_for("5 counted bad frames", lambda: (bad_frames(box) or 0) >= (before or 0) + 5)
+    recovery(report, bench, box, viewer, fault)
+
+
+def bad_frames(box):
+    """Frames that the capture-worker threw away as damaged."""
+    return box.metric("wigwag_frames_bad_total", 'source="cam0"')
+
+
+def recovery(report, bench, box, viewer, fault):
+    """After the fault the same viewer sees the webcam again."""
+    with report.check(f"{fault}: live again, same viewer, sequence goes on"):
+        last = viewer.since(0)[-1]
+        bench.fault(0, "none")
+        box.await_state("cam0", "live")
+        parts = await_parts(viewer, 20)
+        expect_order([last] + parts)
+        expect_untouched(parts, "A1")
