@@ -1,0 +1,205 @@
+//! The page: connects its parts. Start reading here.
+//!
+//! A frame goes `connection.js` → `message.js` → `decoder.js` → `pairing.js` → `stage.js`; a
+//! prediction goes `connection.js` → `message.js` → `pairing.js`, and on to `history.js`. What is
+//! said in words is refreshed a few times a second by `refresh`. Nothing here decides what is shown
+//! when: that is `pairing.js` for pictures and `notice.js` for words.
+
+import { BoxClock } from "./box_clock.js";
+import { Connection } from "./connection.js";
+import { Decoder } from "./decoder.js";
+import { byId } from "./elements.js";
+import { History } from "./history.js";
+import { announce, showHistory, showNow } from "./history_panel.js";
+import { isStatus, readFrame, readText } from "./message.js";
+import { notice } from "./notice.js";
+import { showNumbers } from "./numbers_panel.js";
+import { Pairing } from "./pairing.js";
+import { exposeProbe } from "./probe.js";
+import { Percentiles, Rate } from "./rates.js";
+import { loadSettings, saveSettings } from "./settings.js";
+import { Stage } from "./stage.js";
+import { markStatusOld, showStatus } from "./status_panel.js";
+import { press, showConnection, showNotice, showPicker, wireViewer } from "./viewer.js";
+import { timeOfDay } from "./wording.js";
+
+/** How often words and numbers are refreshed, in ms. */
+const REFRESH_MS = 250;
+/** A page hidden for this long gives up the video until it is seen again, in ms. */
+const HIDDEN_MS = 2000;
+
+const settings = loadSettings();
+const clock = new BoxClock();
+const history = new History();
+const rates = { video: new Rate(), predictions: new Rate() };
+const latencies = { toPrediction: new Percentiles(), toScreen: new Percentiles() };
+const state = {
+  source: null,
+  status: null,
+  statusAt: null,
+  frameAt: 0,
+  pictureAt: null,
+  stepTimer: 0,
+  hiddenTimer: 0,
+};
+
+const stage = new Stage(byId("canvas"), byId("main"), (frame) => {
+  const now = performance.now();
+  state.pictureAt = Date.now();
+  rates.video.note(now);
+  latencies.toScreen.note(state.pictureAt - clock.toWallMs(frame.captureTimeUs), now);
+});
+const pairing = new Pairing((frame) => frame.bitmap.close());
+const decoder = new Decoder((frame) => {
+  pairing.putFrame(frame);
+  step();
+});
+const connection = new Connection({ choose, opened, binary, text, changed: refresh });
+
+/** Names the source to watch: the chosen one if it exists, else a live one, else the first. */
+function choose(status) {
+  if (!isStatus(status)) return null;
+  takeStatus(status);
+  const names = status.sources.map((source) => source.name);
+  if (names.includes(settings.source)) return settings.source;
+  const live = status.sources.find((source) => source.state === "live");
+  return live?.name ?? names[0] ?? null;
+}
+
+function opened(source) {
+  pairing.reset();
+  decoder.reset();
+  clock.reset();
+  history.endAll();
+  for (const window of [...Object.values(rates), ...Object.values(latencies)]) window.reset();
+  if (source !== state.source) stage.clear();
+  state.source = source;
+  state.frameAt = performance.now();
+}
+
+function binary(buffer) {
+  const frame = readFrame(buffer);
+  if (frame === null) return;
+  const now = performance.now();
+  state.frameAt = now;
+  decoder.put({ ...frame, arrivedAt: now });
+}
+
+function text(message) {
+  const content = readText(message);
+  if (content?.kind === "status") takeStatus(content.status);
+  if (content?.kind === "prediction") takePrediction(content.prediction);
+}
+
+function takeStatus(status) {
+  state.status = status;
+  state.statusAt = Date.now();
+}
+
+function takePrediction(prediction) {
+  const now = performance.now();
+  clock.note(prediction, Date.now());
+  rates.predictions.note(now);
+  const timing = prediction.timing_us ?? {};
+  const spent = timing.capture_to_publish + timing.publish_to_take + timing.infer;
+  latencies.toPrediction.note(spent / 1000, now);
+  const begun = history.observe(prediction);
+  if (begun !== null) announce(begun);
+  pairing.putPrediction(prediction, now);
+  step();
+}
+
+/** Shows what is due, and asks again when a waiting frame's time is over. */
+function step() {
+  clearTimeout(state.stepTimer);
+  const { frame, own, older, waitMs } = pairing.step(performance.now());
+  if (frame !== null) stage.setFrame(frame);
+  stage.setHands(own, older);
+  if (waitMs !== null) state.stepTimer = setTimeout(step, waitMs);
+}
+
+function refresh() {
+  const now = performance.now();
+  const { status } = state;
+  const isOpen = connection.state === "open";
+  const isAway = isOpen && pairing.isRecognitionAway(now);
+  const source = status?.sources.find((item) => item.name === state.source) ?? null;
+  showNotice(
+    notice({
+      connection: connection.state,
+      reason: connection.reason,
+      retryInMs: connection.retryAt - now,
+      pictureAt: state.pictureAt,
+      wallMs: Date.now(),
+      source,
+      silentMs: connection.wantsVideo ? now - state.frameAt : 0,
+      isRecognitionAway: isAway,
+      units: status?.units ?? [],
+    }),
+  );
+  showConnectionState(source);
+  showNow((isOpen && (stage.own ?? stage.older)?.hands) || [], isOpen && !isAway);
+  if (!isOpen || isAway) history.endAll();
+  showHistory(history.entries, (us) => clock.toWallMs(us));
+  showNumbers({
+    videoFps: rates.video.perSecond(now),
+    predictionsPerS: rates.predictions.perSecond(now),
+    toPredictionMs: latencies.toPrediction.at(0.5, now),
+    toScreenMs: latencies.toScreen.at(0.5, now),
+    traffic: isOpen ? (status?.traffic ?? null) : null,
+  });
+  if (status !== null) {
+    showStatus(status, state.source);
+    showPicker(status.sources, state.source);
+    markStatusOld(!isOpen, `As it was at ${timeOfDay(state.statusAt)}`);
+  }
+}
+
+function showConnectionState(source) {
+  if (connection.state === "connecting") showConnection("connecting", "wait");
+  else if (connection.state === "away") showConnection("away", "bad");
+  else if (source !== null && source.state !== "live") showConnection(source.state, "bad");
+  else showConnection("live", "good");
+}
+
+function picked(source) {
+  settings.source = source;
+  saveSettings(settings);
+  connection.open();
+}
+
+function toggle(name, apply) {
+  settings[name] = !settings[name];
+  saveSettings(settings);
+  press(name, settings[name]);
+  apply(settings[name]);
+}
+
+function visibilityChanged() {
+  clearTimeout(state.hiddenTimer);
+  if (document.hidden) {
+    state.hiddenTimer = setTimeout(() => {
+      connection.wantsVideo = false;
+      connection.open();
+    }, HIDDEN_MS);
+  } else if (!connection.wantsVideo || connection.state !== "open") {
+    connection.wantsVideo = true;
+    connection.open();
+  }
+}
+
+stage.setMirrored(settings.mirror);
+stage.setHandsShown(settings.hands);
+press("mirror", settings.mirror);
+press("hands", settings.hands);
+wireViewer({
+  picked,
+  mirror: () => toggle("mirror", (isOn) => stage.setMirrored(isOn)),
+  hands: () => toggle("hands", (isOn) => stage.setHandsShown(isOn)),
+});
+exposeProbe({ connection, stage, source: () => state.source });
+document.addEventListener("visibilitychange", visibilityChanged);
+window.addEventListener("online", () => connection.state !== "open" && connection.open());
+setInterval(refresh, REFRESH_MS);
+connection.open();
+refresh();
