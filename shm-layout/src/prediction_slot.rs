@@ -6,7 +6,7 @@
 //!
 //! [`SlotView`] is the protocol over raw words; `prediction` packs and unpacks them.
 
-use crate::layout::{LANE_RECORDS, LaneHead, PREDICTION_WORDS, PredictionHead, PredictionRecord};
+use crate::layout::{LaneHead, PREDICTION_WORDS, PredictionHead, PredictionRecord};
 use crate::sync::{Ordering, fence, retry_pause};
 
 /// Most tries to read the latest record before the caller keeps what it has.
@@ -190,7 +190,7 @@ impl HistoryCursor {
     ) -> Option<Record<WORDS>> {
         for (lane, next) in self.next.iter_mut().enumerate() {
             let count = slot.count(lane);
-            let oldest = count.saturating_sub(LANE_RECORDS as u64);
+            let oldest = count.saturating_sub(slot.depth() as u64);
             if *next < oldest {
                 self.missed += oldest - *next;
                 *next = oldest;
