@@ -10,6 +10,7 @@ use crate::layout::ProcessEntry;
 use crate::ring::word::LEASE_BITS;
 use crate::sync::Ordering;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Places that may lease frames; higher ones are for publishers, which need no lease bit.
 pub const LEASING_PLACES: usize = LEASE_BITS as usize;
@@ -221,6 +222,18 @@ impl ProcessEntry {
     pub fn count(&self, counter: Counter, by: u64) {
         // ORDERING: Relaxed - a statistic.
         self.counters[counter as usize].fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// The counters that are not zero, by name.
+    #[must_use]
+    pub fn counters_by_name(&self) -> BTreeMap<String, u64> {
+        let named = Counter::ALL
+            .iter()
+            .map(|(counter, name)| (*name, self.counted(*counter)));
+        named
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| (name.to_owned(), count))
+            .collect()
     }
 
     /// Value of a counter.

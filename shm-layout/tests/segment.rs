@@ -1,5 +1,6 @@
 //! The segment as its users see it: guards over real payload, in private memory and by name.
 #![cfg(not(loom))]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use shm_layout::layout::{Geometry, RingGeometry};
 use shm_layout::prediction_slot::Published;

@@ -2,6 +2,7 @@
 
 use super::{Role, SourceState};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// State of a whole box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,9 @@ pub struct UnitStatus {
     pub last_death_ago_ms: Option<u64>,
     /// When it is tried again, milliseconds from now.
     pub retry_in_ms: Option<u64>,
+    /// What its process-table entry counted, over all its generations, by the names of
+    /// `process_table::Counter`; zeroes left out.
+    pub counters: BTreeMap<String, u64>,
 }
 
 /// The status of one source.
