@@ -126,15 +126,11 @@ class Box:
             raise OSError(f"{name} is {seen['state']}: {seen['detail']}")
         return wait_for(f"source {name} to be {state}", look)
 
-    def metric(self, name, *labels):
-        """Sum of a metric's samples whose labels contain all of `labels`; None if there is none."""
-        total = None
-        for line in self.text("/metrics").decode().splitlines():
-            if line.startswith("#") or not all(label in line for label in labels):
-                continue
-            if line.split("{")[0].split(" ")[0] == name:
-                total = (total or 0) + float(line.rsplit(" ", 1)[1])
-        return total
+    def metric(self, *words):
+        """Sum of the samples of `/metrics` whose line contains all words; None if there is none."""
+        lines = self.text("/metrics").decode().splitlines()
+        found = [line for line in lines if line[:1] != "#" and all(word in line for word in words)]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in found) if found else None
 
     def snapshot(self, name):
         """`/snapshot/{source}`; the box may still have no picture."""

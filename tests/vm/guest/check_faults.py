@@ -42,17 +42,25 @@ def silent(report, bench, box, viewer, fault):
 
 
 def babbling(report, bench, box, viewer, fault):
-    """The driver delivers what is no picture: each is counted and none is shown."""
-    before = bad_frames(box)
+    """The driver delivers what is no picture: each is counted and none is shown.
+
+    After a USB error the driver delivers its few buffers empty and then nothing more, so that only
+    one bad frame is sure (`check_rig.py` shows this).
+    """
+    before = bad_frames(box) or 0
     bench.fault(0, fault)
+    with report.check(f"{fault}: the source is lost and says why"):
+        source = box.await_state("cam0", "lost")
+        expect(len(source["detail"]) > 10, f"detail: {source['detail']!r}")
+        print(f"     it says: {source['detail']}", flush=True)
     with report.check(f"{fault}: bad frames are counted"):
-        wait_for("5 counted bad frames", lambda: (bad_frames(box) or 0) >= (before or 0) + 5)
+        wait_for("a counted bad frame", lambda: (bad_frames(box) or 0) > before, 10)
     recovery(report, bench, box, viewer, fault)
 
 
 def bad_frames(box):
     """Frames that the capture-worker threw away as damaged."""
-    return box.metric("wigwag_frames_bad_total", 'source="cam0"')
+    return box.metric("bad_frames", "cam0")
 
 
 def recovery(report, bench, box, viewer, fault):

@@ -9,16 +9,19 @@ from expectations import await_parts, expect_colours, expect_order
 from report import expect, wait_for
 from v4l2 import Camera
 
-# Vivid's default picture: eight bars of 100 % colour. Text covers the top left.
-# Source: Linux drivers/media/common/v4l2-tpg/v4l2-tpg-core.c, TPG_PAT_75_COLORBAR at full range.
-BARS = ((1, "yellow"), (2, "cyan"), (3, "green"), (5, "red"), (6, "blue"))
-COLOURS = {
-    "yellow": (191, 191, 0),
-    "cyan": (0, 191, 191),
-    "green": (0, 191, 0),
-    "red": (191, 0, 0),
-    "blue": (0, 0, 191),
-}
+# Vivid's default picture: eight bars of 75 % colour from left to right; text covers the top left.
+# The driver gives them in limited range, a JPEG has full range: black must come out black.
+# Source: Linux drivers/media/common/v4l2-tpg/v4l2-tpg-core.c, TPG_PAT_75_COLORBAR.
+BARS = (
+    (191, 191, 191),
+    (191, 191, 0),
+    (0, 191, 191),
+    (0, 191, 0),
+    (191, 0, 191),
+    (191, 0, 0),
+    (0, 0, 191),
+    (0, 0, 0),
+)
 
 
 def run(report, bench):
@@ -33,9 +36,8 @@ def run(report, bench):
                 size = (source["width_px"], source["height_px"])
                 expect(size == (640, 360), f"size {size}")
             with report.check(f"vivid {name}: viewers see its colour bars"):
-                places = [((index + 0.5) / 8, 0.8) for index, _ in BARS]
-                wanted = [COLOURS[colour] for _, colour in BARS]
-                expect_colours(bench, box.snapshot("raw"), places, wanted)
+                places = [((index + 0.5) / 8, 0.8) for index in range(8)]
+                expect_colours(bench, box.snapshot("raw"), places, BARS)
             with box.viewer("raw") as viewer:
                 with report.check(f"vivid {name}: the stream moves"):
                     parts = await_parts(viewer, 20)

@@ -10,8 +10,9 @@ use zune_jpeg::errors::DecodeErrors;
 
 use crate::picture::THIRDS_RGB;
 
-/// How far a colour may be off after conversions between colour spaces and one more JPEG.
-const COLOUR_TOLERANCE: i32 = 40;
+/// How far a flat colour may be off after one conversion and one JPEG; a mistaken range (limited
+/// for full) is off by up to 16.
+const COLOUR_TOLERANCE: i32 = 9;
 
 /// Why a file is no whole picture.
 #[derive(Debug, thiserror::Error)]
