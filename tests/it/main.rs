@@ -1,0 +1,7 @@
+//! System tests: real processes, real shared memory, real binaries.
+//!
+//! Each module is one promise to users. `README.md` says how to run them and what they need.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it is surprised")]
+
+mod ring;
