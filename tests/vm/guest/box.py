@@ -126,12 +126,6 @@ class Box:
             raise OSError(f"{name} is {seen['state']}: {seen['detail']}")
         return wait_for(f"source {name} to be {state}", look)
 
-    def metric(self, *words):
-        """Sum of the samples of `/metrics` whose line contains all words; None if there is none."""
-        lines = self.text("/metrics").decode().splitlines()
-        found = [line for line in lines if line[:1] != "#" and all(word in line for word in words)]
-        return sum(float(line.rsplit(" ", 1)[1]) for line in found) if found else None
-
     def snapshot(self, name):
         """`/snapshot/{source}`; the box may still have no picture."""
         return wait_for(f"a snapshot of {name}", lambda: self.text(f"/snapshot/{name}"))

@@ -4,7 +4,7 @@
 
 use crate::port::PORTS;
 
-/// What a camera does wrong.
+/// What a camera does wrong, or in its own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
@@ -19,16 +19,22 @@ pub enum Fault {
     ErrorBit,
     /// Each transfer fails as with a bad cable.
     UsbError,
+    /// JPEGs come without Huffman tables, as from many webcams; the usual tables are meant.
+    NoTables,
+    /// Each frame is followed by zeros, as from many webcams.
+    Padded,
 }
 
 /// Each fault and its name in the orders.
-const FAULTS: [(Fault, &str); 6] = [
+const FAULTS: [(Fault, &str); 8] = [
     (Fault::None, "none"),
     (Fault::Freeze, "freeze"),
     (Fault::Truncate, "truncate"),
     (Fault::Garbage, "garbage"),
     (Fault::ErrorBit, "error-bit"),
     (Fault::UsbError, "usb-error"),
+    (Fault::NoTables, "no-tables"),
+    (Fault::Padded, "padded"),
 ];
 
 impl Fault {
@@ -86,7 +92,7 @@ pub enum CommandError {
     #[error("{0} is missing")]
     Missing(&'static str),
     /// The word is none of the faults.
-    #[error("`{0}` is no fault, expected none, freeze, truncate, garbage, error-bit or usb-error")]
+    #[error("`{0}` is no fault, expected one of {names}", names = FAULTS.map(|(_, name)| name).join(", "))]
     Fault(String),
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::command::Fault;
 use crate::control::{Control, Mode, PAYLOAD_BYTES_MAX};
 use crate::descriptors::FORMAT_MJPEG;
-use crate::picture::Library;
+use crate::picture::{self, Library};
 use crate::usbip::{self, Request};
 
 /// errno values as the host expects them in a reply; the same on every Linux architecture.
@@ -26,6 +26,9 @@ const END_OF_HEADER: u8 = 0x80;
 const ERROR: u8 = 0x40;
 const END_OF_FRAME: u8 = 0x02;
 const FRAME_TOGGLE: u8 = 0x01;
+
+/// What follows a padded frame, in zeros.
+const PADDING_BYTES: usize = 512;
 
 /// How long an idle camera waits for the host before it looks at its own state again.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
@@ -217,23 +220,37 @@ impl Device {
         // A host that was slow gets the next frame now, not all those that it missed.
         self.next_frame = (self.next_frame + interval).max(now);
 
+        let frame = self.frame(mode, fault, number)?;
+        let error = if fault == Fault::ErrorBit { ERROR } else { 0 };
+        let flags = END_OF_HEADER | self.toggle | error;
+        self.payloads = payloads(&frame, flags);
+        self.toggle ^= FRAME_TOGGLE;
+        Ok(())
+    }
+
+    /// The bytes of one frame, damaged as the fault says.
+    fn frame(&self, mode: Mode, fault: Fault, number: u64) -> io::Result<Vec<u8>> {
         let mut frame = if mode.format == FORMAT_MJPEG {
-            self.library
-                .jpeg(mode.size, &self.serial, number)
-                .map_err(io::Error::other)?
+            let jpeg = self
+                .library
+                .jpeg(mode.size, number)
+                .map_err(io::Error::other)?;
+            match fault {
+                Fault::NoTables => {
+                    picture::stamped(&picture::without_tables(jpeg), &self.serial, number)
+                }
+                _ => picture::stamped(jpeg, &self.serial, number),
+            }
         } else {
             self.library.yuyv(mode.size, number).to_vec()
         };
         match fault {
             Fault::Truncate => frame.truncate(frame.len() / 2),
             Fault::Garbage => frame.iter_mut().for_each(|byte| *byte = !*byte),
+            Fault::Padded => frame.resize(frame.len() + PADDING_BYTES, 0),
             _ => {}
         }
-        let error = if fault == Fault::ErrorBit { ERROR } else { 0 };
-        let flags = END_OF_HEADER | self.toggle | error;
-        self.payloads = payloads(&frame, flags);
-        self.toggle ^= FRAME_TOGGLE;
-        Ok(())
+        Ok(frame)
     }
 }
 

@@ -36,23 +36,19 @@ pub struct Library {
 }
 
 impl Library {
-    /// The JPEG of frame `number` at size `size` (index into [`SIZES_PX`]), stamped by `serial`.
+    /// The JPEG of frame `number` at size `size` (index into [`SIZES_PX`]), not stamped yet.
     ///
     /// # Errors
     ///
     /// The encoder's error; it has none for these sizes.
-    pub fn jpeg(&self, size: usize, serial: &str, number: u64) -> Result<Vec<u8>, EncodingError> {
+    pub fn jpeg(&self, size: usize, number: u64) -> Result<&[u8], EncodingError> {
         let cell = &self.sizes[size].jpeg;
         if cell.get().is_none() {
             let made: Result<Vec<_>, _> = (0..COUNTER_PERIOD).map(|n| encode(size, n)).collect();
             let _ = cell.set(made?);
         }
         let pictures = cell.get().map(Vec::as_slice).unwrap_or_default();
-        Ok(stamped(
-            &pictures[number as usize % COUNTER_PERIOD],
-            serial,
-            number,
-        ))
+        Ok(&pictures[number as usize % COUNTER_PERIOD])
     }
 
     /// The YUYV picture of frame `number`: BT.601, limited range, no padding.
@@ -116,7 +112,8 @@ fn to_ycbcr(rgb: [u8; 3]) -> [u8; 3] {
 /// `jpeg` with a comment `usb-camera SERIAL NUMBER CHECKSUM` after its first segment.
 ///
 /// The checksum is the CRC-32 of the whole file in which its own eight hexadecimal digits are `0`.
-fn stamped(jpeg: &[u8], serial: &str, number: u64) -> Vec<u8> {
+#[must_use]
+pub fn stamped(jpeg: &[u8], serial: &str, number: u64) -> Vec<u8> {
     let text = format!("usb-camera {serial} {number} ");
     // SOI, then the JFIF segment, whose length the encoder wrote in bytes 4 and 5.
     let at = 4 + usize::from(u16::from_be_bytes([jpeg[4], jpeg[5]]));
@@ -133,6 +130,28 @@ fn stamped(jpeg: &[u8], serial: &str, number: u64) -> Vec<u8> {
     bytes
 }
 
+/// `jpeg` without its Huffman tables. The encoder uses the standard's own, so nothing is lost.
+#[must_use]
+pub fn without_tables(jpeg: &[u8]) -> Vec<u8> {
+    const START_OF_SCAN: u8 = 0xda;
+    const HUFFMAN_TABLES: u8 = 0xc4;
+    let mut bytes = jpeg[..2].to_vec();
+    let mut rest = &jpeg[2..];
+    // Every segment before the scan is a marker (two bytes) and a length that counts itself.
+    while let [0xff, marker, high, low, ..] = *rest
+        && marker != START_OF_SCAN
+    {
+        let segment_bytes = 2 + usize::from(u16::from_be_bytes([high, low]));
+        let (segment, after) = rest.split_at(segment_bytes.min(rest.len()));
+        if marker != HUFFMAN_TABLES {
+            bytes.extend(segment);
+        }
+        rest = after;
+    }
+    bytes.extend(rest);
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +161,7 @@ mod tests {
     fn a_stamped_jpeg_decodes_to_the_scene_and_its_counter() {
         let library = Library::default();
         for number in [0, 5, 42] {
-            let jpeg = library.jpeg(1, "A1", number).unwrap();
+            let jpeg = stamped(library.jpeg(1, number).unwrap(), "A1", number);
             let decoded = Decoded::from_jpeg(&jpeg).unwrap();
             assert_eq!((decoded.width_px, decoded.height_px), (640, 480));
             assert_eq!(decoded.counter(), Some(number as usize % COUNTER_PERIOD));
@@ -152,7 +171,8 @@ mod tests {
 
     #[test]
     fn the_checksum_covers_every_byte() {
-        let mut jpeg = Library::default().jpeg(0, "A1", 7).unwrap();
+        let library = Library::default();
+        let mut jpeg = stamped(library.jpeg(0, 7).unwrap(), "A1", 7);
         let text = b"usb-camera A1 7 ";
         let at = jpeg
             .windows(text.len())
@@ -162,6 +182,24 @@ mod tests {
         let stated = String::from_utf8(jpeg[at..at + 8].to_vec()).unwrap();
         jpeg[at..at + 8].copy_from_slice(b"00000000");
         assert_eq!(stated, format!("{:08x}", crc32fast::hash(&jpeg)));
+    }
+
+    #[test]
+    fn a_jpeg_without_tables_keeps_everything_else() {
+        let library = Library::default();
+        let whole = library.jpeg(0, 5).unwrap();
+        let bare = without_tables(whole);
+        let has_tables = |jpeg: &[u8]| jpeg.windows(2).any(|bytes| bytes == [0xff, 0xc4]);
+        assert!(has_tables(whole) && !has_tables(&bare));
+        let scan = whole
+            .windows(2)
+            .position(|bytes| bytes == [0xff, 0xda])
+            .unwrap();
+        assert!(bare.ends_with(&whole[scan..]));
+        assert!(
+            Decoded::from_jpeg(&bare).is_err(),
+            "the decoder found tables"
+        );
     }
 
     #[test]
