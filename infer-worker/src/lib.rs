@@ -1,1 +1,20 @@
-//! infer-worker
+//! infer-worker: turns frames into predictions, and image files too.
+//!
+//! The path of a frame: [`run`] takes the newest frame that no worker has taken, [`image`] decodes
+//! it, [`recognizer`] runs the networks of [`model`] by the rules of [`hand`], and `run` publishes
+//! what was found.
+//!
+//! Neighbours: frames come from and predictions go to shared memory (`shm-layout`); the supervisor
+//! starts the worker and, before that, asks `check-model`. The model runtime lives in this crate
+//! only. It must never wait for a reader, and never publish what it is not sure belongs to the
+//! frame that it names.
+
+pub mod agree;
+pub mod cli;
+pub mod fractions;
+pub mod hand;
+pub mod image;
+pub mod model;
+pub mod pipeline;
+pub mod predict;
+pub mod recognizer;

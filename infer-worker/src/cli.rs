@@ -1,0 +1,228 @@
+//! The commands for people: `predict`, `check-model`, `agree`. A supervisor that starts the worker
+//! uses none of them.
+//!
+//! Neighbours: `main` comes here unless it was started as a worker. Data goes to stdout, complaints
+//! to stderr as `error: …` and `hint: …`.
+
+use crate::agree::{self, AgreeError, reference::Reference, reference::ReferenceError};
+use crate::model::{ModelError, ModelSet, Step, locate, tract};
+use crate::pipeline::Pipeline;
+use crate::predict;
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+use shm_layout::exit::ExitReason;
+use shm_layout::prediction::HANDS_MAX;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Finds hands and gestures in image files, and checks models.
+#[derive(Debug, Parser)]
+#[command(name = "infer-worker", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  infer-worker predict hand.jpg other.png
+  infer-worker check-model --profile lite
+  infer-worker agree --clip clip.mjpeg --reference clip.json
+
+The supervisor starts this program as a worker with --control; that form is not for people.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print one JSON line per image: hands, gestures, landmarks
+    Predict {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// Most hands to report, 1 to 4
+        #[arg(long, default_value_t = 2, value_parser = hands_max)]
+        max_hands: usize,
+        /// JPEG or PNG files
+        #[arg(required = true, value_name = "IMAGE")]
+        images: Vec<PathBuf>,
+    },
+    /// Load and verify a model: files, digests, shapes, labels
+    CheckModel {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// Print one JSON object instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the tracker over a clip and compare with a reference
+    Agree {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// A file of concatenated JPEGs
+        #[arg(long)]
+        clip: PathBuf,
+        /// Its hands: MediaPipe's output per frame, or the labels of the demo clip
+        #[arg(long)]
+        reference: PathBuf,
+        /// Most hands to look for, 1 to 4
+        #[arg(long, default_value_t = 2, value_parser = hands_max)]
+        max_hands: usize,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ModelArgs {
+    /// The model's manifest [default: the `models` folder of this installation]
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// Profile of the manifest
+    #[arg(long, default_value = "full")]
+    profile: String,
+}
+
+impl ModelArgs {
+    fn open(&self) -> Result<ModelSet, CommandError> {
+        let path = locate::manifest_path(self.manifest.as_deref())?;
+        Ok(ModelSet::open(&path, &self.profile)?)
+    }
+}
+
+fn hands_max(text: &str) -> Result<usize, String> {
+    let count = text
+        .parse()
+        .ok()
+        .filter(|count| (1..=HANDS_MAX).contains(count));
+    count.ok_or_else(|| format!("expected 1 to {HANDS_MAX}"))
+}
+
+/// Why a command failed as a whole.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error("cannot read `{path}`: {cause}")]
+    Read { path: PathBuf, cause: io::Error },
+    #[error("`{path}`: {cause}")]
+    Reference {
+        path: PathBuf,
+        cause: ReferenceError,
+    },
+    #[error(transparent)]
+    Agree(#[from] AgreeError),
+    #[error("cannot write the result: {0}")]
+    Write(#[from] io::Error),
+}
+
+impl CommandError {
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Model(error) => error.hint(),
+            Self::Read { .. } => "check the path and the permissions",
+            Self::Reference { .. } | Self::Agree(_) => {
+                "give a clip and the reference that was made from it; see models/README.md"
+            }
+            Self::Write(_) => "check where the output goes",
+        }
+    }
+
+    fn reason(&self) -> ExitReason {
+        match self {
+            Self::Model(_) => ExitReason::Config,
+            _ => ExitReason::Unavailable,
+        }
+    }
+}
+
+/// Runs the command of this process's arguments and returns its exit code: 0, 64 for wrong
+/// arguments, 69 when an input cannot be used, 78 when the model cannot.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let reason = if error.use_stderr() {
+                ExitReason::Usage
+            } else {
+                ExitReason::Stopped
+            };
+            // Nothing is left to tell when even this cannot be printed.
+            let _ = error.print();
+            return reason as u8;
+        }
+    };
+    match run(&cli.command) {
+        Ok(reason) => reason as u8,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}\nhint: {}", error.hint());
+            error.reason() as u8
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitReason, CommandError> {
+    match command {
+        Command::Predict {
+            model,
+            max_hands,
+            images,
+        } => {
+            let mut pipeline = Pipeline::load(model.open()?, *max_hands)?;
+            let (mut out, mut complaints) = (io::stdout().lock(), io::stderr().lock());
+            let bad = predict::run(&mut pipeline, images, &mut out, &mut complaints)?;
+            Ok(if bad == 0 {
+                ExitReason::Stopped
+            } else {
+                ExitReason::Unavailable
+            })
+        }
+        Command::CheckModel { model, json } => check_model(&model.open()?, *json),
+        Command::Agree {
+            model,
+            clip,
+            reference,
+            max_hands,
+        } => {
+            let mut pipeline = Pipeline::load(model.open()?, *max_hands)?;
+            let text = String::from_utf8_lossy(&read(reference)?).into_owned();
+            let expected = Reference::parse(&text).map_err(|cause| CommandError::Reference {
+                path: reference.clone(),
+                cause,
+            })?;
+            let report = agree::run(&mut pipeline, &read(clip)?, &expected)?;
+            writeln!(io::stdout(), "{report}")?;
+            Ok(ExitReason::Stopped)
+        }
+    }
+}
+
+fn check_model(model: &ModelSet, json: bool) -> Result<ExitReason, CommandError> {
+    tract::check(model)?;
+    let labels: Vec<&str> = model.labels.iter().map(|label| label.as_str()).collect();
+    let files: Vec<String> = Step::ALL
+        .iter()
+        .map(|step| model.network(*step).name())
+        .collect();
+    let mut out = io::stdout().lock();
+    if json {
+        let line = json!({
+            "name": model.name, "profile": model.profile, "sha256": model.sha256_hex(),
+            "labels": labels, "files": files, "licence": model.licence,
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(
+            out,
+            "model    {} ({}), {}",
+            model.name, model.profile, model.licence
+        )?;
+        writeln!(out, "sha256   {}", model.sha256_hex())?;
+        writeln!(out, "labels   {}", labels.join(", "))?;
+        writeln!(out, "files    {}", files.join(", "))?;
+    }
+    Ok(ExitReason::Stopped)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
+    std::fs::read(path).map_err(|cause| CommandError::Read {
+        path: path.to_owned(),
+        cause,
+    })
+}

@@ -1,0 +1,18 @@
+//! The model: which networks, whether they are the right ones, and what runs them.
+//!
+//! - [`manifest`] reads `manifest.toml` and proves that each file is what it says;
+//! - [`network`] is what a step of the recogniser expects of its network, and how it runs one;
+//! - [`tract`] runs networks with tract; [`locate`] finds the model folder.
+//!
+//! Neighbours: `recognizer` gets four loaded networks; the supervisor's start asks through
+//! `check-model`. Every check happens here, before the first frame, never per frame.
+
+pub mod error;
+pub mod locate;
+pub mod manifest;
+pub mod network;
+pub mod tract;
+
+pub use error::ModelError;
+pub use manifest::ModelSet;
+pub use network::{Network, RunError, Step};

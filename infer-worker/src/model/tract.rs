@@ -1,0 +1,206 @@
+//! Runs networks with tract.
+//!
+//! Neighbours: `manifest` hands over the bytes that it checked; `recognizer` sees the trait only.
+//! The ONNX protobuf and the unoptimised graph are gone once a network is loaded.
+
+use super::manifest::NetworkFile;
+use super::network::{Network, Port, RunError};
+use super::{ModelError, ModelSet, Step};
+use std::fmt;
+use std::sync::Arc;
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::infer::Factoid;
+
+/// Loads the four networks of a profile, in the order of [`Step::ALL`].
+///
+/// # Errors
+/// [`ModelError`] for the first file that is missing, damaged, of other shapes or unsupported.
+pub fn load(model: &ModelSet) -> Result<[Box<dyn Network>; 4], ModelError> {
+    let load = |step: Step| -> Result<Box<dyn Network>, ModelError> {
+        Ok(Box::new(TractNetwork::load(model.network(step))?))
+    };
+    let [palm, landmark, embedder, classifier] = Step::ALL;
+    Ok([
+        load(palm)?,
+        load(landmark)?,
+        load(embedder)?,
+        load(classifier)?,
+    ])
+}
+
+/// Checks the four files of a profile without preparing them to run.
+///
+/// # Errors
+/// As [`load`].
+pub fn check(model: &ModelSet) -> Result<(), ModelError> {
+    Step::ALL
+        .into_iter()
+        .try_for_each(|step| parse(model.network(step)).map(|_| ()))
+}
+
+/// Reads a file's graph and compares its ports with the manifest.
+fn parse(file: &NetworkFile) -> Result<TypedModel, ModelError> {
+    let bytes = file.read()?;
+    let unsupported = unsupported(file);
+    let mut graph = onnx()
+        .model_for_read(&mut bytes.as_slice())
+        .map_err(&unsupported)?;
+    drop(bytes);
+    check_inputs(file, &mut graph)?;
+    let names: Vec<&str> = file.outputs.iter().map(|port| port.name.as_str()).collect();
+    if let Err(error) = graph.select_outputs_by_name(&names) {
+        return Err(misfit(
+            file,
+            "outputs",
+            format!("{names:?}"),
+            format!("{error:#}"),
+        ));
+    }
+    let typed = graph.into_typed().map_err(&unsupported)?;
+    for (index, port) in file.outputs.iter().enumerate() {
+        let fact = typed.output_fact(index).map_err(&unsupported)?;
+        let dims = fact
+            .shape
+            .as_concrete()
+            .map_or("an open shape".to_owned(), listed);
+        let found = format!("{:?} {dims}", fact.datum_type);
+        let expected = format!("{:?} {}", f32::datum_type(), listed(&port.shape));
+        if found != expected {
+            return Err(misfit(
+                file,
+                &format!("output `{}`", port.name),
+                expected,
+                found,
+            ));
+        }
+    }
+    Ok(typed)
+}
+
+/// Compares the inputs with the manifest and fixes their shapes.
+fn check_inputs(file: &NetworkFile, graph: &mut InferenceModel) -> Result<(), ModelError> {
+    let unsupported = unsupported(file);
+    let outlets = graph.input_outlets().map_err(&unsupported)?;
+    let found: Vec<&str> = outlets
+        .iter()
+        .map(|at| graph.node(at.node).name.as_str())
+        .collect();
+    let expected: Vec<&str> = file.inputs.iter().map(|port| port.name.as_str()).collect();
+    if found != expected {
+        return Err(misfit(
+            file,
+            "inputs",
+            format!("{expected:?}"),
+            format!("{found:?}"),
+        ));
+    }
+    for (index, port) in file.inputs.iter().enumerate() {
+        let fact = graph.input_fact(index).map_err(&unsupported)?;
+        let expected = listed(&port.shape);
+        // A graph may leave dimensions open; those that it states must match.
+        let stated = fact.shape.concretize().map(|dims| listed(&dims));
+        if let Some(found) = stated.filter(|found| *found != expected) {
+            return Err(misfit(
+                file,
+                &format!("input `{}`", port.name),
+                expected,
+                found,
+            ));
+        }
+        let fact = InferenceFact::dt_shape(f32::datum_type(), port.shape.clone());
+        graph.set_input_fact(index, fact).map_err(&unsupported)?;
+    }
+    Ok(())
+}
+
+/// Dimensions as they stand in a manifest.
+fn listed(dims: &[impl ToString]) -> String {
+    let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
+    format!("[{}]", dims.join(", "))
+}
+
+fn unsupported(file: &NetworkFile) -> impl Fn(TractError) -> ModelError {
+    |error| ModelError::Unsupported {
+        path: file.path.clone(),
+        cause: format!("{error:#}"),
+    }
+}
+
+fn misfit(file: &NetworkFile, port: &str, expected: String, found: String) -> ModelError {
+    ModelError::Shape {
+        path: file.path.clone(),
+        port: port.to_owned(),
+        expected,
+        found,
+    }
+}
+
+/// One network, ready to run again and again on the same memory.
+struct TractNetwork {
+    name: String,
+    state: TypedSimpleState,
+    inputs: Vec<Arc<Tensor>>,
+    outputs: TVec<TValue>,
+}
+
+impl TractNetwork {
+    fn load(file: &NetworkFile) -> Result<Self, ModelError> {
+        let unsupported = unsupported(file);
+        let prepare = |typed: TypedModel| -> TractResult<TypedSimpleState> {
+            typed.into_optimized()?.into_runnable()?.spawn()
+        };
+        let state = prepare(parse(file)?).map_err(&unsupported)?;
+        let zero = |port: &Port| Tensor::zero::<f32>(&port.shape).map(Arc::new);
+        let inputs = file.inputs.iter().map(zero).collect::<TractResult<_>>();
+        Ok(Self {
+            name: file.name(),
+            state,
+            inputs: inputs.map_err(unsupported)?,
+            outputs: tvec!(),
+        })
+    }
+}
+
+impl fmt::Debug for TractNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TractNetwork")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Network for TractNetwork {
+    fn input(&mut self, index: usize) -> &mut [f32] {
+        let Some(tensor) = self.inputs.get_mut(index) else {
+            return &mut [];
+        };
+        // The state let go of the tensor at the end of its last run, so that nothing is copied.
+        let view = Arc::make_mut(tensor).to_plain_array_view_mut::<f32>();
+        view.ok()
+            .and_then(|view| view.into_slice())
+            .unwrap_or_default()
+    }
+
+    fn run(&mut self) -> Result<(), RunError> {
+        let inputs = self
+            .inputs
+            .iter()
+            .cloned()
+            .map(TValue::from_const)
+            .collect();
+        self.outputs = self.state.run(inputs).map_err(|error| RunError {
+            network: self.name.clone(),
+            cause: format!("{error:#}"),
+        })?;
+        Ok(())
+    }
+
+    fn output(&self, index: usize) -> &[f32] {
+        let view = self
+            .outputs
+            .get(index)
+            .and_then(|value| value.as_plain_ram());
+        view.and_then(|view| view.as_slice::<f32>().ok())
+            .unwrap_or_default()
+    }
+}

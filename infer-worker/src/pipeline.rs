@@ -1,0 +1,147 @@
+//! One frame from bytes to hands: load (decode at the scale needed), then recognise.
+//!
+//! Neighbours: `run`, `predict` and `agree` drive it; it ties together `image`, `hand::tracker`
+//! and `recognizer`. Two calls, because a raw frame is read in place while it is leased, and the
+//! lease ends before the networks run. It reads no clock and no shared memory.
+
+use crate::fractions::{to_published, tracked_regions};
+use crate::hand::region::Region;
+use crate::hand::tracker;
+use crate::image::{self, ImageError, Picture, Size};
+use crate::model::{ModelError, ModelSet, RunError};
+use crate::recognizer::{Plan, Recognizer};
+use shm_layout::{FrameMeta, Hand, Prediction};
+
+/// What was found in a frame.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The hands, tracked ones first.
+    pub hands: Vec<Hand>,
+    /// Whether the palm detector ran.
+    pub detected: bool,
+    /// The frame's size.
+    pub frame: Size,
+}
+
+/// The recogniser with the memory for one frame; one per worker.
+#[derive(Debug)]
+pub struct Pipeline {
+    model: ModelSet,
+    recognizer: Recognizer,
+    hands_max: usize,
+    picture: Picture,
+    tracked: Vec<Region>,
+    detects: bool,
+}
+
+impl Pipeline {
+    /// Loads the model's networks.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
+    pub fn load(model: ModelSet, hands_max: usize) -> Result<Self, ModelError> {
+        Ok(Self {
+            recognizer: Recognizer::load(&model)?,
+            model,
+            hands_max,
+            picture: Picture::default(),
+            tracked: Vec::new(),
+            detects: false,
+        })
+    }
+
+    /// The model that runs.
+    #[must_use]
+    pub fn model(&self) -> &ModelSet {
+        &self.model
+    }
+
+    /// Decodes a JPEG frame; `bytes` must be private memory. `previous` is the last prediction of
+    /// the same source, while it is fresh.
+    ///
+    /// # Errors
+    /// [`ImageError`] when it cannot be decoded.
+    pub fn load_jpeg(
+        &mut self,
+        bytes: &[u8],
+        previous: Option<&Prediction>,
+        sequence: u64,
+    ) -> Result<(), ImageError> {
+        let (tracked, detects) = (&mut self.tracked, &mut self.detects);
+        let hands_max = self.hands_max;
+        let scale = |frame: Size| {
+            *detects = plan(previous, sequence, hands_max, frame, tracked);
+            tracker::denominator(frame, tracked, *detects)
+        };
+        image::jpeg::decode(bytes, image::FRAME_PIXELS_MAX, scale, &mut self.picture)
+    }
+
+    /// Converts a raw frame, which may be read in place while it is leased.
+    ///
+    /// # Errors
+    /// [`ImageError`] when its bytes do not hold what `meta` states.
+    pub fn load_raw(
+        &mut self,
+        meta: &FrameMeta,
+        bytes: &[u8],
+        previous: Option<&Prediction>,
+        sequence: u64,
+    ) -> Result<(), ImageError> {
+        image::raw::convert(meta, bytes, &mut self.picture)?;
+        let frame = self.picture.frame_size();
+        self.detects = plan(previous, sequence, self.hands_max, frame, &mut self.tracked);
+        Ok(())
+    }
+
+    /// Decodes an image file, JPEG or PNG, that stands alone.
+    ///
+    /// # Errors
+    /// [`ImageError`] when it cannot be decoded.
+    pub fn load_file(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
+        image::decode_file(bytes, &mut self.picture)?;
+        self.tracked.clear();
+        self.detects = true;
+        Ok(())
+    }
+
+    /// Finds the hands in the picture that was loaded last.
+    ///
+    /// # Errors
+    /// [`RunError`] when a network fails to run.
+    pub fn recognize(&mut self) -> Result<Outcome, RunError> {
+        let plan = Plan {
+            tracked: &self.tracked,
+            detects: self.detects,
+            hands_max: self.hands_max,
+        };
+        let found = self.recognizer.recognize(&self.picture, plan)?;
+        let frame = self.picture.frame_size();
+        let labels = &self.model.labels;
+        let hands = found
+            .iter()
+            .filter_map(|hand| to_published(hand, labels, frame))
+            .collect();
+        Ok(Outcome {
+            hands,
+            detected: self.detects,
+            frame,
+        })
+    }
+}
+
+/// Where to look, from the last prediction; returns whether to look for new palms too.
+fn plan(
+    previous: Option<&Prediction>,
+    sequence: u64,
+    hands_max: usize,
+    frame: Size,
+    tracked: &mut Vec<Region>,
+) -> bool {
+    tracked.clear();
+    let Some(previous) = previous else {
+        return true;
+    };
+    tracked_regions(previous, frame, tracked);
+    tracked.truncate(hands_max);
+    tracker::detects(tracked.len(), hands_max, previous.sequence.0, sequence)
+}

@@ -1,0 +1,174 @@
+//! A picture and the hands of the frame before → the hands of this frame.
+//!
+//! Neighbours: `run` and `predict` give it pictures; the networks come from [`crate::model`], the
+//! rules from [`crate::hand`]. It keeps memory between frames, but no state: what is known of
+//! earlier frames is an argument, so that any worker can go on with any source.
+
+use crate::hand::crop::{Border, crop};
+use crate::hand::palm::PalmDecoder;
+use crate::hand::region::Region;
+use crate::hand::{FoundHand, LANDMARKS, Landmarks, gesture, landmark, palm, tracker};
+use crate::image::Picture;
+use crate::model::{ModelError, ModelSet, Network, RunError, tract};
+
+/// What is known before a frame is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan<'a> {
+    /// Where the hands of the frame before will be now.
+    pub tracked: &'a [Region],
+    /// Whether to look for further palms.
+    pub detects: bool,
+    /// Most hands to report.
+    pub hands_max: usize,
+}
+
+/// The four networks and the memory that they share; one per worker.
+#[derive(Debug)]
+pub struct Recognizer {
+    palm: Box<dyn Network>,
+    landmark: Box<dyn Network>,
+    embedder: Box<dyn Network>,
+    classifier: Box<dyn Network>,
+    palms: PalmDecoder,
+    detected: Vec<Region>,
+    hands: Vec<FoundHand>,
+}
+
+impl Recognizer {
+    /// Loads the networks of a profile; takes a few tenths of a second.
+    ///
+    /// # Errors
+    /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
+    pub fn load(model: &ModelSet) -> Result<Self, ModelError> {
+        let [palm, landmark, embedder, classifier] = tract::load(model)?;
+        Ok(Self {
+            palm,
+            landmark,
+            embedder,
+            classifier,
+            palms: PalmDecoder::new(),
+            detected: Vec::new(),
+            hands: Vec::new(),
+        })
+    }
+
+    /// Finds the hands: the tracked ones first, then, if the plan says so, new ones.
+    ///
+    /// # Errors
+    /// [`RunError`] when a network fails to run.
+    pub fn recognize(
+        &mut self,
+        picture: &Picture,
+        plan: Plan<'_>,
+    ) -> Result<&[FoundHand], RunError> {
+        self.hands.clear();
+        self.detected.clear();
+        if plan.detects {
+            self.detect(picture, plan.hands_max)?;
+        }
+        for region in plan.tracked {
+            self.add_hand(picture, region, plan.hands_max)?;
+        }
+        for index in 0..self.detected.len() {
+            let region = self.detected[index];
+            if !tracker::is_tracked(&region, plan.tracked) {
+                self.add_hand(picture, &region, plan.hands_max)?;
+            }
+        }
+        Ok(&self.hands)
+    }
+
+    /// Looks for palms in the whole picture.
+    fn detect(&mut self, picture: &Picture, hands_max: usize) -> Result<(), RunError> {
+        let frame = picture.frame_size();
+        let letterbox = Region::letterbox(frame.width_px as f32, frame.height_px as f32);
+        crop(
+            picture,
+            &letterbox,
+            palm::INPUT_SIDE,
+            Border::Black,
+            self.palm.input(0),
+        );
+        self.palm.run()?;
+        let (boxes, logits) = (self.palm.output(0), self.palm.output(1));
+        self.palms
+            .decode(boxes, logits, &letterbox, hands_max, &mut self.detected);
+        Ok(())
+    }
+
+    /// Reads the hand in `region` and keeps it, if there is one that is not kept already.
+    fn add_hand(
+        &mut self,
+        picture: &Picture,
+        region: &Region,
+        hands_max: usize,
+    ) -> Result<(), RunError> {
+        let frame = picture.frame_size();
+        let usable = region.is_usable(frame.width_px as f32, frame.height_px as f32);
+        if !usable || self.hands.len() >= hands_max {
+            return Ok(());
+        }
+        crop(
+            picture,
+            region,
+            landmark::INPUT_SIDE,
+            Border::Nearest,
+            self.landmark.input(0),
+        );
+        self.landmark.run()?;
+        let presence = single(self.landmark.output(1));
+        let right_probability = single(self.landmark.output(2));
+        if presence < landmark::PRESENCE_MIN {
+            return Ok(());
+        }
+        let points = landmark::decode(self.landmark.output(0), self.landmark.output(3), region);
+        let Some(points) = points else { return Ok(()) };
+        let known = |hand: &FoundHand| tracker::is_same_hand(&hand.landmarks, &points.landmarks);
+        if self.hands.iter().any(known) {
+            return Ok(());
+        }
+        let label = self.classify(&points.landmarks, &points.world, right_probability)?;
+        if let Some((gesture, score)) = label {
+            let landmarks = points.landmarks;
+            let hand = FoundHand {
+                landmarks,
+                gesture,
+                score,
+                right_probability,
+                presence,
+            };
+            self.hands.push(hand);
+        }
+        Ok(())
+    }
+
+    /// The likeliest gesture of a hand and its probability.
+    fn classify(
+        &mut self,
+        landmarks: &Landmarks,
+        world: &Landmarks,
+        right_probability: f32,
+    ) -> Result<Option<(usize, f32)>, RunError> {
+        debug_assert_eq!(self.embedder.input(0).len(), LANDMARKS * 3);
+        gesture::normalise(landmarks, self.embedder.input(0));
+        self.embedder.input(1).fill(right_probability);
+        gesture::normalise(world, self.embedder.input(2));
+        self.embedder.run()?;
+        self.classifier
+            .input(0)
+            .copy_from_slice(self.embedder.output(0));
+        self.classifier.run()?;
+        let likeliest = gesture::likeliest(self.classifier.output(0));
+        Ok(likeliest.map(|(index, score)| (index, score.clamp(0.0, 1.0))))
+    }
+}
+
+/// A probability that stands alone; what is no number counts as 0.
+fn single(values: &[f32]) -> f32 {
+    let value = values.first().copied().unwrap_or(0.0);
+    if value.is_finite() {
+        value.clamp(0.0, 1.0)
+    } else {
+        0.0
+    }
+}
