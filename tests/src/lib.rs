@@ -1,10 +1,17 @@
 //! What the system tests stand on; nothing of the product uses it.
 //!
-//! - [`wait`]: waiting on states, with the one deadline.
-//! - [`picture`] and [`random`]: frames whose every byte is known.
-//! - [`browser`]: the page as a viewer sees it.
+//! - [`test_box`]: a box of its own for each test, made of the real binaries of [`binaries`].
+//! - [`client`]: its clients, as users write them; [`browser`]: the page as a viewer sees it.
+//! - [`wait`]: waiting on states, with the one deadline; [`process`]: signals.
+//! - [`picture`] and [`random`]: frames whose every byte is known, for the ring's tests.
 
+pub mod binaries;
 pub mod browser;
+pub mod client;
 pub mod picture;
+pub mod process;
 pub mod random;
+pub mod test_box;
 pub mod wait;
+
+pub use test_box::TestBox;

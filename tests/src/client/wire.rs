@@ -1,0 +1,183 @@
+//! The TCP wire protocol, version 1, from its byte table.
+
+use crate::wait::DEADLINE;
+use serde_json::Value;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+
+/// `want`: frames.
+pub const FRAMES: u8 = 1;
+/// `want`: predictions.
+pub const PREDICTIONS: u8 = 2;
+
+/// Largest message believed.
+const MESSAGE_BYTES_MAX: u32 = 64 << 20;
+
+/// One connection.
+#[derive(Debug)]
+pub struct WireClient {
+    stream: TcpStream,
+}
+
+/// What the server says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// Type 16.
+    Welcome(Value),
+    /// Type 17.
+    Frame {
+        /// Sequence.
+        sequence: u64,
+        /// Capture time, µs since 1970.
+        capture_time_us: u64,
+        /// Width, pixels.
+        width_px: u32,
+        /// Height, pixels.
+        height_px: u32,
+        /// The image.
+        jpeg: Vec<u8>,
+    },
+    /// Type 18.
+    Prediction {
+        /// Sequence.
+        sequence: u64,
+        /// Capture time, µs since 1970.
+        capture_time_us: u64,
+        /// The prediction.
+        json: Value,
+    },
+    /// Type 19.
+    Ping,
+    /// Type 127.
+    Error {
+        /// Code.
+        code: u16,
+        /// Text.
+        text: String,
+    },
+}
+
+impl WireClient {
+    /// Connects without a word.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens.
+    #[track_caller]
+    #[must_use]
+    pub fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).expect("the gateway listens");
+        stream
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a socket takes a timeout");
+        Self { stream }
+    }
+
+    /// Connects and subscribes.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens.
+    #[track_caller]
+    #[must_use]
+    pub fn subscribe(address: &str, want: u8, source: &str) -> Self {
+        let mut client = Self::connect(address);
+        let mut body = vec![want, u8::try_from(source.len()).expect("a short name")];
+        body.extend(source.as_bytes());
+        client.send(1, 1, &body).expect("the gateway takes it");
+        client
+    }
+
+    /// Sends one message.
+    ///
+    /// # Errors
+    ///
+    /// The connection broke.
+    pub fn send(&mut self, version: u8, kind: u8, body: &[u8]) -> io::Result<()> {
+        let length = u32::try_from(4 + body.len()).expect("a short message");
+        let mut message = length.to_be_bytes().to_vec();
+        message.extend([version, kind, 0, 0]);
+        message.extend(body);
+        self.send_raw(&message)
+    }
+
+    /// Sends any bytes.
+    ///
+    /// # Errors
+    ///
+    /// The connection broke.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// The next message, pings left out; `None` when the connection has ended.
+    ///
+    /// # Panics
+    ///
+    /// If what comes is no message of version 1.
+    #[track_caller]
+    pub fn next_message(&mut self) -> Option<Message> {
+        loop {
+            let mut head = [0; 8];
+            self.stream.read_exact(&mut head).ok()?;
+            let [l0, l1, l2, l3, version, kind, r0, r1] = head;
+            let length = u32::from_be_bytes([l0, l1, l2, l3]);
+            assert!((4..=MESSAGE_BYTES_MAX).contains(&length), "length {length}");
+            assert_eq!((version, r0, r1), (1, 0, 0), "version, reserved");
+            let mut body = vec![0; length as usize - 4];
+            self.stream.read_exact(&mut body).ok()?;
+            match parse(kind, &body) {
+                Message::Ping => {}
+                message => return Some(message),
+            }
+        }
+    }
+
+    /// The next message of a connection that must not end.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[track_caller]
+    pub fn message(&mut self) -> Message {
+        self.next_message().expect("the connection goes on")
+    }
+}
+
+fn u64_at(body: &[u8], at: usize) -> u64 {
+    u64::from_be_bytes(body[at..at + 8].try_into().expect("8 bytes"))
+}
+
+fn u32_at(body: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes(body[at..at + 4].try_into().expect("4 bytes"))
+}
+
+#[track_caller]
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).expect("JSON")
+}
+
+#[track_caller]
+fn parse(kind: u8, body: &[u8]) -> Message {
+    match kind {
+        16 => Message::Welcome(json(body)),
+        17 => Message::Frame {
+            sequence: u64_at(body, 0),
+            capture_time_us: u64_at(body, 8),
+            width_px: u32_at(body, 16),
+            height_px: u32_at(body, 20),
+            jpeg: body[24..].to_vec(),
+        },
+        18 => Message::Prediction {
+            sequence: u64_at(body, 0),
+            capture_time_us: u64_at(body, 8),
+            json: json(&body[16..]),
+        },
+        19 => Message::Ping,
+        127 => Message::Error {
+            code: u16::from_be_bytes([body[0], body[1]]),
+            text: String::from_utf8_lossy(&body[2..]).into_owned(),
+        },
+        other => panic!("message of unknown type {other}"),
+    }
+}

@@ -1,0 +1,114 @@
+//! Describes a box before it starts.
+
+use super::TestBox;
+use super::permit::Permit;
+use crate::wait;
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tempfile::TempDir;
+
+/// What a box is to be.
+#[derive(Debug)]
+#[must_use]
+pub struct BoxBuilder {
+    name: String,
+    config: String,
+    arguments: Vec<String>,
+}
+
+impl BoxBuilder {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            config: String::new(),
+            arguments: Vec::new(),
+        }
+    }
+
+    /// Adds `--source TEXT`.
+    pub fn source(self, text: &str) -> Self {
+        self.argument("--source").argument(text)
+    }
+
+    /// Adds one argument of `supervisor start`.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Adds lines to the config file.
+    pub fn config(mut self, toml: &str) -> Self {
+        self.config.push_str(toml);
+        self.config.push('\n');
+        self
+    }
+
+    /// Makes everything but starts nothing.
+    ///
+    /// # Panics
+    ///
+    /// If its folders cannot be made.
+    #[must_use]
+    pub fn build(self) -> TestBox {
+        static BOXES: AtomicU32 = AtomicU32::new(0);
+        let permit = Permit::wait();
+        let number = BOXES.fetch_add(1, Ordering::Relaxed);
+        let scratch = TempDir::with_prefix("wigwag-test-").expect("a folder can be made");
+        for folder in ["run", "tmp"] {
+            let mut private = std::fs::DirBuilder::new();
+            private
+                .mode(0o700)
+                .create(scratch.path().join(folder))
+                .expect("a folder can be made");
+        }
+        let mut arguments = self.arguments;
+        for option in ["--http", "--wire"] {
+            if !arguments.iter().any(|argument| argument == option) {
+                arguments.extend([option.to_owned(), "127.0.0.1:0".to_owned()]);
+            }
+        }
+        if !self.config.is_empty() {
+            let path = scratch.path().join("wigwag.toml");
+            std::fs::write(&path, self.config).expect("the config can be written");
+            arguments.extend(["--config".to_owned(), path.display().to_string()]);
+        }
+        TestBox {
+            name: self.name,
+            instance: format!("t{}-{number}", std::process::id()),
+            scratch,
+            supervisor: Mutex::new(None),
+            arguments,
+            _permit: permit,
+        }
+    }
+
+    /// Starts the box and waits until it is ready.
+    ///
+    /// # Panics
+    ///
+    /// If it does not get ready.
+    #[track_caller]
+    #[must_use]
+    pub fn start(self) -> TestBox {
+        let test_box = self.build();
+        test_box.spawn();
+        test_box.await_ready();
+        test_box
+    }
+
+    /// Starts a box that cannot start: waits for its end and gives its exit code and its log.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end, or leaves anything.
+    #[track_caller]
+    #[must_use]
+    pub fn refused(self) -> (i32, String) {
+        let test_box = self.build();
+        test_box.spawn();
+        let end = wait::until("the start is refused", || test_box.ended());
+        test_box.assert_nothing_left();
+        (end.code().expect("it ends by itself"), test_box.log())
+    }
+}
