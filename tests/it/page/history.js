@@ -40,6 +40,13 @@ equal(
   "newest first",
 );
 {
+  const history = new History();
+  for (const now of [0, ENTER_MS + 50]) history.observe(prediction(now, now));
+  equal(told(history), [], "two predictions are no gesture, however far apart");
+  history.observe(prediction(600, 600));
+  equal(told(history), [["Victory", 600, true]], "three are");
+}
+{
   const history = play([["Victory", 1000]]);
   play([["Victory", 1000]], history, 500_000);
   equal(told(history), [["Victory", 950, true], ["Victory", 950, false]], "time goes back: a new run");

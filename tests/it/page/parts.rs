@@ -10,11 +10,15 @@ use wigwag_tests::browser::FileServer;
 const CHECK: &str = include_str!("check.js");
 
 fn run(script: &str) {
-    let Some(mut browser) = browser_or_skip() else { return };
+    let Some(mut browser) = browser_or_skip() else {
+        return;
+    };
     let server = FileServer::start(Path::new(PAGE_FOLDER)).unwrap();
     // Any file of the same origin will do; the page itself would look for a box.
     browser.go(&server.url("icon.svg")).unwrap();
-    browser.eval(&format!("(async () => {{ {CHECK}\n{script}\n }})()")).unwrap();
+    browser
+        .eval(&format!("(async () => {{ {CHECK}\n{script}\n }})()"))
+        .unwrap();
 }
 
 /// Goal: a frame is shown in time, in order, and with its own hands only.

@@ -53,9 +53,16 @@ impl Devtools {
                 },
             )?;
         // Only now, as a handshake cannot be taken up again.
-        socket.get_ref().set_read_timeout(Some(READ_TURN)).map_err(tungstenite::Error::Io)?;
-        let mut devtools =
-            Self { socket, session: None, last_id: 0, observed: Observed::default() };
+        socket
+            .get_ref()
+            .set_read_timeout(Some(READ_TURN))
+            .map_err(tungstenite::Error::Io)?;
+        let mut devtools = Self {
+            socket,
+            session: None,
+            last_id: 0,
+            observed: Observed::default(),
+        };
         devtools.attach()?;
         Ok(devtools)
     }
@@ -67,7 +74,12 @@ impl Devtools {
             json!({ "targetId": target["targetId"], "flatten": true }),
         )?;
         self.session = attached["sessionId"].as_str().map(str::to_owned);
-        for domain in ["Page.enable", "Runtime.enable", "Network.enable", "Log.enable"] {
+        for domain in [
+            "Page.enable",
+            "Runtime.enable",
+            "Network.enable",
+            "Log.enable",
+        ] {
             self.command(domain, json!({}))?;
         }
         Ok(())
@@ -84,7 +96,9 @@ impl Devtools {
         self.socket.send(Message::text(command.to_string()))?;
         let deadline = Instant::now() + ANSWER_WITHIN;
         while Instant::now() < deadline {
-            let Some(mut message) = self.read()? else { continue };
+            let Some(mut message) = self.read()? else {
+                continue;
+            };
             if message["id"] != json!(id) {
                 self.observe(&message);
                 continue;
@@ -128,7 +142,14 @@ impl Devtools {
             Some("Runtime.exceptionThrown") => {
                 let details = &params["exceptionDetails"];
                 let thrown = &details["exception"]["description"];
-                keep(&mut observed.errors, if thrown.is_null() { &details["text"] } else { thrown });
+                keep(
+                    &mut observed.errors,
+                    if thrown.is_null() {
+                        &details["text"]
+                    } else {
+                        thrown
+                    },
+                );
             }
             Some("Runtime.consoleAPICalled") if is_loud(&params["type"]) => {
                 let words: Vec<String> = params["args"]
@@ -158,6 +179,9 @@ fn is_loud(level: &Value) -> bool {
 
 fn keep(list: &mut Vec<String>, text: &Value) {
     if list.len() < OBSERVED_MAX {
-        list.push(text.as_str().map_or_else(|| text.to_string(), str::to_owned));
+        list.push(
+            text.as_str()
+                .map_or_else(|| text.to_string(), str::to_owned),
+        );
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Upstream: the system tests. Downstream: Debian's `chromium`, over the Chrome `DevTools` Protocol.
 //! `process.rs` starts and ends the browser, `devtools.rs` carries commands and events, and
-//! `page.rs` is what a test uses. It never touches a browser that it did not start, and never a
+//! `page.rs` is what a test uses; `files.rs` serves a folder. It never touches a browser that it did not start, and never a
 //! profile of the user.
 
 mod devtools;
+mod files;
 mod page;
 mod process;
 
+pub use files::FileServer;
 pub use page::{BrowserPage, Colours, Screen};
 pub use process::chromium_path;
 

@@ -3,9 +3,9 @@
 //! Upstream: the system tests. Downstream: `devtools.rs`. A test waits on what the page says, with
 //! one generous deadline; it never waits for a fixed time.
 
+use super::BrowserError;
 use super::devtools::Devtools;
 use super::process::BrowserProcess;
-use super::BrowserError;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ pub struct Screen {
 pub struct BrowserPage {
     // Dropped first: the connection ends before the browser does.
     devtools: Devtools,
-    _process: BrowserProcess,
+    process: BrowserProcess,
 }
 
 impl BrowserPage {
@@ -63,7 +63,7 @@ impl BrowserPage {
     pub fn blank() -> Result<Self, BrowserError> {
         let process = BrowserProcess::start()?;
         let devtools = Devtools::connect(&process.address, &process.socket_path)?;
-        Ok(Self { devtools, _process: process })
+        Ok(Self { devtools, process })
     }
 
     /// Goes to `url` in the same page; returns once it has loaded.
@@ -72,7 +72,9 @@ impl BrowserPage {
     ///
     /// [`BrowserError::Refused`] if nothing answers there.
     pub fn go(&mut self, url: &str) -> Result<(), BrowserError> {
-        let answer = self.devtools.command("Page.navigate", json!({ "url": url }))?;
+        let answer = self
+            .devtools
+            .command("Page.navigate", json!({ "url": url }))?;
         if let Some(text) = answer["errorText"].as_str() {
             return Err(BrowserError::Refused {
                 method: format!("open {url}"),
@@ -98,8 +100,12 @@ impl BrowserPage {
         )?;
         let thrown = &answer["exceptionDetails"];
         if !thrown.is_null() {
-            let text = thrown["exception"]["description"].as_str().or(thrown["text"].as_str());
-            return Err(BrowserError::Script(text.unwrap_or("no reason given").to_owned()));
+            let text = thrown["exception"]["description"]
+                .as_str()
+                .or(thrown["text"].as_str());
+            return Err(BrowserError::Script(
+                text.unwrap_or("no reason given").to_owned(),
+            ));
         }
         Ok(answer["result"]["value"].take())
     }
@@ -171,8 +177,17 @@ impl BrowserPage {
             Colours::Dark => "dark",
         };
         let feature = json!({ "name": "prefers-color-scheme", "value": value });
-        self.devtools.command("Emulation.setEmulatedMedia", json!({ "features": [feature] }))?;
+        self.devtools.command(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [feature] }),
+        )?;
         Ok(())
+    }
+
+    /// The browser's process id.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Addresses of everything that the page asked for, `WebSocket`s included.
@@ -229,13 +244,18 @@ fn base64(text: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::FileServer;
     use super::*;
 
     #[test]
     fn base64_of_the_standards_examples_is_decoded() {
-        for (text, bytes) in
-            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar")]
-        {
+        for (text, bytes) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9vYmFy", "foobar"),
+        ] {
             assert_eq!(base64(text), bytes.as_bytes(), "of {text:?}");
         }
     }
@@ -248,5 +268,63 @@ mod tests {
         for value in [json!(true), json!(-1), json!("0"), json!([]), json!({})] {
             assert!(is_true(&value), "{value}");
         }
+    }
+
+    /// Goal: the driver reports what a page does, and ends its browser.
+    #[test]
+    fn a_page_is_opened_asked_watched_and_its_browser_ended() {
+        let Some(chromium) = super::super::chromium_path() else {
+            println!("SKIPPED: no chromium on PATH");
+            return;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let html = "<!doctype html><link rel=icon href=data:,><title>there</title>\
+                    <script>console.error('loud', 7); console.log('quiet')</script>";
+        std::fs::write(folder.path().join("index.html"), html).unwrap();
+        let server = FileServer::start(folder.path()).unwrap();
+
+        let mut page = BrowserPage::open(&server.url("")).unwrap();
+
+        assert_eq!(
+            page.eval("document.title").unwrap(),
+            json!("there"),
+            "in {chromium:?}"
+        );
+        assert_eq!(
+            page.eval("Promise.resolve([1, 'a'])").unwrap(),
+            json!([1, "a"])
+        );
+        assert_eq!(page.errors(), ["\"loud\" 7"]);
+        assert_eq!(page.requests(), [server.url("")]);
+        assert!(matches!(
+            page.eval("nothing.there"),
+            Err(BrowserError::Script(_))
+        ));
+        let never = page.wait_until("false", Duration::ZERO);
+        assert!(matches!(never, Err(BrowserError::NeverTrue { .. })));
+
+        page.set_colours(Colours::Dark).unwrap();
+        let screen = Screen {
+            width_px: 400,
+            height_px: 300,
+            scale: 2.0,
+            is_mobile: false,
+        };
+        page.set_screen(screen).unwrap();
+        let is_dark = "matchMedia('(prefers-color-scheme: dark)').matches";
+        assert_eq!(page.eval(is_dark).unwrap(), json!(true));
+        assert_eq!(
+            page.eval("[innerWidth, devicePixelRatio]").unwrap(),
+            json!([400, 2])
+        );
+        let png = folder.path().join("page.png");
+        page.screenshot(&png, false).unwrap();
+        let png = std::fs::read(png).unwrap();
+        assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+        assert_eq!(&png[16..24], [0, 0, 3, 32, 0, 0, 2, 88], "800 by 600");
+
+        let browser = page.process_id();
+        drop(page);
+        assert!(!Path::new(&format!("/proc/{browser}")).exists());
     }
 }

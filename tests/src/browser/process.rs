@@ -42,7 +42,10 @@ pub fn chromium_path() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     NAMES.iter().find_map(|name| {
-        folders.iter().map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
+        folders
+            .iter()
+            .map(|folder| folder.join(name))
+            .find(|candidate| candidate.is_file())
     })
 }
 
@@ -53,7 +56,7 @@ pub(super) struct BrowserProcess {
     /// Where the `DevTools` `WebSocket` is: `127.0.0.1:PORT` and a path.
     pub(super) address: String,
     pub(super) socket_path: String,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl BrowserProcess {
@@ -79,14 +82,19 @@ impl BrowserProcess {
             child,
             address: String::new(),
             socket_path: String::new(),
-            _profile: profile,
+            profile,
         };
         browser.await_port()?;
         Ok(browser)
     }
 
+    /// The process id, which is its process group's too.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn await_port(&mut self) -> Result<(), BrowserError> {
-        let file = self._profile.path().join(PORT_FILE);
+        let file = self.profile.path().join(PORT_FILE);
         let deadline = Instant::now() + ANSWER_WITHIN;
         loop {
             // Both lines must be there: the file is seen while it is being written.
@@ -122,5 +130,9 @@ impl Drop for BrowserProcess {
 }
 
 fn io(act: &'static str, path: &Path, source: std::io::Error) -> BrowserError {
-    BrowserError::Io { act, path: path.to_owned(), source }
+    BrowserError::Io {
+        act,
+        path: path.to_owned(),
+        source,
+    }
 }
