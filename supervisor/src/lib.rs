@@ -13,10 +13,31 @@
 //! model.
 
 pub mod cli;
+pub mod command;
 pub mod config;
+pub mod control_socket;
+pub mod drain;
+pub mod event;
+pub mod failure;
+pub mod geometry;
+pub mod hello_folder;
 pub mod instance;
+pub mod launcher;
+pub mod listeners;
 pub mod lock;
+pub mod logging;
+pub mod orphans;
+pub mod owned_segment;
+pub mod plans;
+pub mod probe;
 pub mod process;
+pub mod run;
+pub mod running_box;
+pub mod siblings;
+pub mod signals;
+pub mod sources;
 pub mod spawn;
+pub mod status;
 pub mod terminal;
 pub mod unit;
+pub mod units;

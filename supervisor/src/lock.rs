@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// supervisor of the same instance started and stopped within microseconds.
 const ATTEMPTS_MAX: usize = 100;
 
-/// The held lock of an instance; dropped by the kernel with the process.
+/// The held lock of an instance; the kernel drops it with the process.
 #[derive(Debug)]
 pub struct InstanceLock {
     path: PathBuf,
@@ -85,9 +85,11 @@ impl InstanceLock {
         }
         Err(LockError::Held { pid: None })
     }
+}
 
-    /// Removes the file and gives the lock back.
-    pub fn release(self) {
+impl Drop for InstanceLock {
+    /// Removes the file, while it is still locked; the lock itself goes with the file's closing.
+    fn drop(&mut self) {
         // If it stays behind, the next supervisor takes it over.
         let _removed = std::fs::remove_file(&self.path);
     }
@@ -112,9 +114,9 @@ mod tests {
         let lock = InstanceLock::take(&path).unwrap();
         let error = InstanceLock::take(&path).unwrap_err();
         assert!(matches!(error, LockError::Held { pid: Some(pid) } if pid == std::process::id()));
-        lock.release();
+        drop(lock);
         assert!(!path.exists());
-        InstanceLock::take(&path).unwrap().release();
+        InstanceLock::take(&path).unwrap();
     }
 
     #[test]

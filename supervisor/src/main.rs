@@ -1,2 +1,42 @@
-//! supervisor binary.
-fn main() {}
+//! The `supervisor` program: reads the command line, carries it out, prints what went wrong.
+
+use clap::Parser;
+use std::error::Error;
+use std::process::ExitCode;
+use supervisor::cli::CommandLine;
+use supervisor::command;
+use supervisor::terminal::Terminal;
+
+/// Exit code of a wrong command line. Source: sysexits(3), `EX_USAGE`.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            // Nobody is left to tell if this cannot be printed.
+            let _printed = error.print();
+            return ExitCode::from(if error.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    let terminal = Terminal::get();
+    let outcome = command::run(line);
+    if let Err(failure) = &outcome {
+        let mut text = format!("error: {failure}");
+        let mut cause = failure.source();
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text.push('\n');
+        if let Some(hint) = failure.hint() {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        terminal.lines(text.into_bytes());
+    }
+    terminal.flush();
+    outcome.map_or_else(
+        |failure| ExitCode::from(failure.exit_code()),
+        |()| ExitCode::SUCCESS,
+    )
+}

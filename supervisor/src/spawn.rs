@@ -71,6 +71,8 @@ pub struct Program<'a> {
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// Environment variables beside the inherited ones; one that is set already stays as it is.
+    pub environment: Vec<(&'static str, String)>,
     /// Files to inherit and the numbers they get there, below [`FIRST_FREE`].
     pub files: Vec<(BorrowedFd<'a>, RawFd)>,
 }
@@ -146,6 +148,7 @@ mod tests {
         let program = Program {
             path: PathBuf::from("/bin/sh"),
             arguments: vec!["-c".to_owned(), script.to_owned()],
+            environment: Vec::new(),
             files,
         };
         let (mut child, mut reader) = spawn(&program).unwrap();
@@ -192,6 +195,7 @@ mod tests {
         let program = Program {
             path: PathBuf::from("/no/such/worker"),
             arguments: Vec::new(),
+            environment: Vec::new(),
             files: vec![(inherited.as_fd(), 3)],
         };
         assert_eq!(spawn(&program).unwrap_err().kind(), io::ErrorKind::NotFound);

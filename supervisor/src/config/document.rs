@@ -37,6 +37,7 @@ impl Document {
     }
 
     /// A document from text, as if it stood in `path`.
+    #[cfg(test)]
     pub(super) fn from_text(path: &str, text: &str) -> Self {
         Self {
             path: PathBuf::from(path),

@@ -16,6 +16,7 @@ mod source;
 
 pub use error::ConfigError;
 pub use keys::{Loaded, Options, load};
+pub(crate) use section::nearest;
 pub use setting::{Origin, Setting, to_toml};
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
 

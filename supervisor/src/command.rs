@@ -1,0 +1,183 @@
+//! Carries out one verb of the command line.
+
+use crate::cli::{Command, CommandLine};
+use crate::config::{self, Options, to_toml};
+use crate::control_socket::{Reply, Request, ask};
+use crate::failure::Failure;
+use crate::instance::{Instance, RuntimeFiles};
+use crate::probe::model_arguments;
+use crate::run;
+use crate::siblings::Siblings;
+use crate::status::to_text;
+use shm_layout::control::{BoxStatus, Role, UnitState};
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long `stop` and `restart` wait for it to be done.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often `restart` looks whether the new process is ready.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Carries out what the command line says.
+///
+/// # Errors
+///
+/// [`Failure`] says why it cannot be done.
+pub fn run(line: CommandLine) -> Result<(), Failure> {
+    let instance = line.instance;
+    match line.command {
+        Command::Start(settings) => run::run(&instance, &settings.into()),
+        Command::Stop => stop(&instance),
+        Command::Restart { unit } => restart(&instance, &unit),
+        Command::Status { json } => status(&instance, json),
+        Command::CheckConfig(settings) => check_config(&settings.into()),
+        Command::ListDevices { json } => list_devices(json),
+        Command::Predict { config, images } => predict(config, &images),
+    }
+}
+
+/// Asks the running box of the instance.
+fn question(instance: &Instance, request: &Request) -> Result<(Reply, UnixStream), Failure> {
+    let files = RuntimeFiles::open(instance)?;
+    let (reply, stream) = ask(&files.socket(), request).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Failure::NotRunning {
+            instance: instance.clone(),
+        },
+        _ => Failure::System {
+            what: "ask the running box",
+            source,
+        },
+    })?;
+    match reply {
+        Reply::Error { error, hint } => Err(Failure::Answer {
+            said: error,
+            advice: hint,
+        }),
+        reply => Ok((reply, stream)),
+    }
+}
+
+fn box_status(instance: &Instance) -> Result<BoxStatus, Failure> {
+    match question(instance, &Request::Status)? {
+        (Reply::Status(status), _) => Ok(*status),
+        _ => Err(silent(instance, "gives a wrong answer")),
+    }
+}
+
+fn silent(instance: &Instance, what: &str) -> Failure {
+    Failure::Silent {
+        instance: instance.clone(),
+        what: what.to_owned(),
+    }
+}
+
+fn status(instance: &Instance, json: bool) -> Result<(), Failure> {
+    let status = box_status(instance)?;
+    let text = if json {
+        let text = serde_json::to_string_pretty(&status);
+        text.map_err(|error| Failure::System {
+            what: "write JSON",
+            source: error.into(),
+        })? + "\n"
+    } else {
+        to_text(&status)
+    };
+    print(&text)
+}
+
+fn stop(instance: &Instance) -> Result<(), Failure> {
+    let (reply, mut stream) = question(instance, &Request::Stop)?;
+    // The connection ends when the supervisor does.
+    let ended = stream
+        .set_read_timeout(Some(PATIENCE))
+        .and_then(|()| stream.read(&mut [0]));
+    match (reply, ended) {
+        (Reply::Stopping { .. }, Ok(_)) => print(&format!("box `{instance}` stopped\n")),
+        (Reply::Stopping { pid }, Err(error)) if error.kind() != io::ErrorKind::ConnectionReset => {
+            Err(silent(
+                instance,
+                &format!("has not stopped yet (pid {pid})"),
+            ))
+        }
+        (Reply::Stopping { .. }, Err(_)) => print(&format!("box `{instance}` stopped\n")),
+        _ => Err(silent(instance, "gives a wrong answer")),
+    }
+}
+
+fn restart(instance: &Instance, unit: &str) -> Result<(), Failure> {
+    let request = Request::Restart {
+        unit: unit.to_owned(),
+    };
+    let (Reply::Restarting(mut replaced), _) = question(instance, &request)? else {
+        return Err(silent(instance, "gives a wrong answer"));
+    };
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let status = box_status(instance)?;
+        replaced.retain(|(name, generation)| {
+            let unit = status.units.iter().find(|unit| unit.name == *name);
+            !unit.is_some_and(|u| u.generation > *generation && u.state == UnitState::Ready)
+        });
+        let Some((name, _)) = replaced.first() else {
+            return print(&format!("{unit} is ready\n"));
+        };
+        if Instant::now() > deadline {
+            return Err(silent(instance, &format!("has not got `{name}` ready yet")));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn check_config(options: &Options) -> Result<(), Failure> {
+    let loaded = config::load(options)?;
+    let mut text = to_toml(&loaded.settings);
+    if loaded.config.sources.is_empty() {
+        text = format!("# No source: the first camera, else the built-in demo clip.\n{text}");
+    }
+    print(&text)
+}
+
+/// Becomes `capture-worker list-devices`.
+fn list_devices(json: bool) -> Result<(), Failure> {
+    let mut command = Siblings::find()?.command(Role::Capture);
+    command.arg("list-devices");
+    if json {
+        command.arg("--json");
+    }
+    Err(Failure::System {
+        what: "start capture-worker",
+        source: command.exec(),
+    })
+}
+
+/// Becomes `infer-worker predict`.
+fn predict(config: Option<PathBuf>, images: &[PathBuf]) -> Result<(), Failure> {
+    let options = Options {
+        file: config,
+        ..Options::default()
+    };
+    let infer = config::load(&options)?.config.infer;
+    let mut command = Siblings::find()?.command(Role::Infer);
+    command.arg("predict").args(model_arguments(&infer));
+    command.args(["--max-hands".to_owned(), infer.max_hands.to_string()]);
+    command.arg("--").args(images);
+    Err(Failure::System {
+        what: "start infer-worker",
+        source: command.exec(),
+    })
+}
+
+/// Writes to standard output; a reader who has seen enough is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::System {
+            what: "write to standard output",
+            source: error,
+        }),
+        _ => Ok(()),
+    }
+}

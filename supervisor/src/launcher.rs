@@ -1,0 +1,225 @@
+//! Makes one process of a unit: its place in the segment, its control channel, fork and exec, and
+//! the threads that listen to it. Decides nothing.
+
+use crate::event::{Event, Whose};
+use crate::listeners::Listeners;
+use crate::logging::LEVEL_VARIABLE;
+use crate::owned_segment::OwnedSegment;
+use crate::process::channel::Channel;
+use crate::process::{exit_watch, log_pipe};
+use crate::siblings::Siblings;
+use crate::spawn::{Program, out_of_the_way, spawn};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use shm_layout::control::{Assignment, FD_HTTP, FD_SEGMENT, FD_WIRE, Role, Start};
+use shm_layout::segment::Segment;
+use shm_layout::{Generation, MonotonicNs};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Child;
+use std::sync::mpsc::Sender;
+
+/// Everything that the processes of a box have in common.
+#[derive(Debug)]
+pub struct Launcher<'s> {
+    siblings: Siblings,
+    segment: &'s OwnedSegment,
+    segment_file: OwnedFd,
+    listeners: Listeners,
+    orphan_grace_ms: u64,
+    log_level: String,
+    events: Sender<Event>,
+}
+
+/// What is started.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// Name of the unit.
+    pub unit: &'a str,
+    /// Its place in the process table.
+    pub place: usize,
+    /// Whose process it will be.
+    pub whose: Whose,
+    /// Its work.
+    pub assignment: &'a Assignment,
+}
+
+/// A running process, or one that is dead and not reaped yet.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    pid: Pid,
+    /// When it was started.
+    pub started: MonotonicNs,
+    /// Its control channel.
+    pub channel: Channel,
+}
+
+impl<'s> Launcher<'s> {
+    /// Takes the parts together.
+    ///
+    /// # Errors
+    ///
+    /// The system's: too many open files, or the segment has no file.
+    pub fn new(
+        siblings: Siblings,
+        segment: &'s OwnedSegment,
+        listeners: Listeners,
+        (orphan_grace_ms, log_level): (u64, String),
+        events: Sender<Event>,
+    ) -> io::Result<Self> {
+        let file = segment.segment().file().ok_or(io::ErrorKind::NotFound)?;
+        let segment_file = out_of_the_way(file)?;
+        Ok(Self {
+            siblings,
+            segment,
+            segment_file,
+            listeners,
+            orphan_grace_ms,
+            log_level,
+            events,
+        })
+    }
+
+    /// The segment.
+    #[must_use]
+    pub fn segment(&self) -> &'s Segment {
+        self.segment.segment()
+    }
+
+    /// The listening sockets.
+    #[must_use]
+    pub fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    /// Starts a process.
+    ///
+    /// # Errors
+    ///
+    /// The system's; nothing is left behind then.
+    pub fn launch(&self, order: &Order<'_>) -> io::Result<Process> {
+        let (whose, role) = (order.whose, role_of(order.assignment));
+        let entry = self
+            .segment()
+            .process(order.place)
+            .map_err(io::Error::other)?;
+        entry.reserve(Generation(whose.generation), role as u32);
+        let start = Start {
+            assignment: order.assignment.clone(),
+            orphan_grace_ms: self.orphan_grace_ms,
+        };
+        let events = self.events.clone();
+        let channel = Channel::open(start, whose.generation, move |report| {
+            // The main loop is gone only when the whole process ends.
+            let _ended = events.send(Event::Report(whose, report));
+        })?;
+        let started = MonotonicNs::now();
+        let (child, output) = match spawn(&self.program(order, role, channel.name())) {
+            Ok(spawned) => spawned,
+            Err(error) => {
+                channel.close();
+                entry.free();
+                return Err(error);
+            }
+        };
+        let pid = Pid::from_raw(child.id() as i32);
+        let mut process = Process {
+            child,
+            pid,
+            started,
+            channel,
+        };
+        if let Err(error) = self.listen_to(&process, order, output) {
+            process.kill_group();
+            process.reap();
+            self.release(order.place);
+            return Err(error);
+        }
+        Ok(process)
+    }
+
+    fn program(&self, order: &Order<'_>, role: Role, control: &str) -> Program<'_> {
+        let mut files = vec![(self.segment_file.as_fd(), FD_SEGMENT)];
+        if role == Role::Gateway {
+            files.push((self.listeners.http(), FD_HTTP));
+            files.push((self.listeners.wire(), FD_WIRE));
+        }
+        let arguments = [
+            ("--control", control.to_owned()),
+            ("--unit", order.unit.to_owned()),
+            ("--entry", order.place.to_string()),
+            ("--generation", order.whose.generation.to_string()),
+            ("--segment", self.segment.name().as_str().to_owned()),
+        ];
+        Program {
+            path: self.siblings.path(role),
+            arguments: arguments
+                .into_iter()
+                .flat_map(|(k, v)| [k.to_owned(), v])
+                .collect(),
+            environment: vec![(LEVEL_VARIABLE, self.log_level.clone())],
+            files,
+        }
+    }
+
+    fn listen_to(
+        &self,
+        process: &Process,
+        order: &Order<'_>,
+        output: io::PipeReader,
+    ) -> io::Result<()> {
+        let (events, whose) = (self.events.clone(), order.whose);
+        log_pipe::forward(output, order.unit.to_owned(), process.id())?;
+        exit_watch::watch(process.pid, move |death| {
+            let _ended = events.send(Event::Exited(whose, death));
+        })
+    }
+
+    /// Frees what a dead process held in the segment: its leases, which are counted, and its
+    /// place. Only after the kernel told of its death, and before its successor starts.
+    pub fn release(&self, place: usize) -> u32 {
+        let leases = self.segment().reclaim(place);
+        if let Ok(entry) = self.segment().process(place) {
+            entry.free();
+        }
+        leases
+    }
+}
+
+fn role_of(assignment: &Assignment) -> Role {
+    match assignment {
+        Assignment::Capture(_) => Role::Capture,
+        Assignment::Infer(_) => Role::Infer,
+        Assignment::Gateway(_) => Role::Gateway,
+    }
+}
+
+impl Process {
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal. It is not reaped yet, so the number can mean nobody else.
+    pub fn signal(&self, signal: Signal) {
+        // An error means that it is dead already, and its end is on the way as an event.
+        let _dead = kill(self.pid, signal);
+    }
+
+    /// Kills it together with whatever it started.
+    pub fn kill_group(&self) {
+        let _dead = killpg(self.pid, Signal::SIGKILL);
+        self.signal(Signal::SIGKILL);
+    }
+
+    /// Takes its remains from the kernel; its number is free then.
+    pub fn reap(&mut self) {
+        // Whatever it started and left behind goes with it.
+        let _none = killpg(self.pid, Signal::SIGKILL);
+        if let Err(error) = self.child.wait() {
+            tracing::warn!("pid {} cannot be reaped: {error}", self.pid);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! What is asked of the workers' programs before anything starts: are the models whole, which
+//! camera is there, and how large can a frame get. Nothing is opened here; the programs look.
+
+use crate::config::{Infer, SourceConfig};
+use crate::failure::Failure;
+use crate::siblings::Siblings;
+use serde::Deserialize;
+use shm_layout::control::{ModelInfo, Role, SourceKind};
+use std::process::{Child, Output, Stdio};
+
+/// Smallest frame slot, in bytes: a clip's or camera's next picture may be larger than its first.
+const CAPACITY_BYTES_MIN: u64 = 64 * 1024;
+
+/// Name of the camera that is used when no source is configured.
+const FIRST_CAMERA: &str = "cam0";
+
+/// What `capture-worker probe` answers.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Probe {
+    found: bool,
+    format: String,
+    width_px: u32,
+    height_px: u32,
+    fps: f64,
+    frame_bytes_max: u64,
+    device: String,
+    problem: Option<String>,
+}
+
+/// A source that was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probed {
+    /// The source.
+    pub source: SourceConfig,
+    /// Bytes that its frame slots need.
+    pub capacity_bytes: usize,
+    /// What it is, in plain words.
+    pub description: String,
+    /// Why a camera cannot be used yet; it is tried again while the box runs.
+    pub problem: Option<String>,
+}
+
+/// Looks at every source; without any, picks the first camera, else the demo clip.
+///
+/// # Errors
+///
+/// [`Failure::Refused`] if a clip or pattern can never work.
+pub fn sources(siblings: &Siblings, configured: &[SourceConfig]) -> Result<Vec<Probed>, Failure> {
+    if !configured.is_empty() {
+        return configured
+            .iter()
+            .map(|source| look_at(siblings, source))
+            .collect();
+    }
+    let camera = look_at(siblings, &SourceConfig::camera(FIRST_CAMERA, "auto"))?;
+    match &camera.problem {
+        None => Ok(vec![camera]),
+        Some(problem) => {
+            tracing::info!(
+                "no usable camera ({problem}): the built-in demo clip plays instead; connect a \
+                 camera and start again, or name one with --source v4l2:/dev/video0"
+            );
+            Ok(vec![look_at(siblings, &SourceConfig::demo())?])
+        }
+    }
+}
+
+fn look_at(siblings: &Siblings, source: &SourceConfig) -> Result<Probed, Failure> {
+    let kind = serde_json::to_string(&source.kind).map_err(|error| Failure::System {
+        what: "describe a source",
+        source: error.into(),
+    })?;
+    let output = siblings.ask(Role::Capture, &["probe".to_owned(), kind])?;
+    if !output.status.success() {
+        return Err(refusal(&output));
+    }
+    let probe: Probe = serde_json::from_slice(&output.stdout).map_err(|error| Failure::System {
+        what: "understand what capture-worker says about a source",
+        source: error.into(),
+    })?;
+    judge(source, probe)
+}
+
+fn judge(source: &SourceConfig, probe: Probe) -> Result<Probed, Failure> {
+    let is_camera = matches!(source.kind, SourceKind::V4l2 { .. });
+    if !probe.found && !is_camera {
+        let problem = probe
+            .problem
+            .unwrap_or_else(|| "it cannot be used".to_owned());
+        return Err(Failure::Refused {
+            said: format!("source `{}`: {problem}", source.name),
+            advice: Some(format!(
+                "mend [sources.{}] or the --source option",
+                source.name
+            )),
+            code: shm_layout::exit::ExitReason::Config as i32,
+        });
+    }
+    let description = if probe.found {
+        let Probe {
+            format,
+            width_px,
+            height_px,
+            fps,
+            device,
+            ..
+        } = &probe;
+        let device = if device.is_empty() {
+            String::new()
+        } else {
+            format!(" from {device}")
+        };
+        format!(
+            "{} {width_px}x{height_px} {format} at {fps} fps{device}",
+            source.kind.name()
+        )
+    } else {
+        format!("{} {}", source.kind.name(), probe.device)
+    };
+    let bytes = probe.frame_bytes_max.max(CAPACITY_BYTES_MIN);
+    Ok(Probed {
+        source: source.clone(),
+        capacity_bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+        description,
+        problem: probe.problem,
+    })
+}
+
+/// The model check while it runs: it takes a while, and the sources can be looked at meanwhile.
+#[derive(Debug)]
+pub struct ModelCheck(Child);
+
+impl ModelCheck {
+    /// Starts to check that the models are whole and of the right shape.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::System`] if infer-worker cannot be started.
+    pub fn start(siblings: &Siblings, config: &Infer) -> Result<Self, Failure> {
+        siblings
+            .command(Role::Infer)
+            .arg("check-model")
+            .arg("--json")
+            .args(model_arguments(config))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map(Self)
+            .map_err(|source| Failure::System {
+                what: "start infer-worker",
+                source,
+            })
+    }
+
+    /// Waits for the result.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Refused`] with what infer-worker says is wrong with the models.
+    pub fn finish(self) -> Result<ModelInfo, Failure> {
+        let failed = |source| Failure::System {
+            what: "check the models",
+            source,
+        };
+        let output = self.0.wait_with_output().map_err(failed)?;
+        if !output.status.success() {
+            return Err(refusal(&output));
+        }
+        serde_json::from_slice(&output.stdout).map_err(|error| failed(error.into()))
+    }
+}
+
+/// The options that tell infer-worker which models to use.
+#[must_use]
+pub fn model_arguments(config: &Infer) -> Vec<String> {
+    let mut arguments = vec!["--profile".to_owned(), config.profile.clone()];
+    if !config.manifest.is_empty() {
+        arguments.extend(["--manifest".to_owned(), config.manifest.clone()]);
+    }
+    arguments
+}
+
+/// A program's `error: …` and `hint: …` as our own.
+fn refusal(output: &Output) -> Failure {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = |prefix: &str| {
+        let found = text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix(prefix));
+        found.map(|rest| rest.trim().to_owned())
+    };
+    let said = line("error:").unwrap_or_else(|| match text.trim() {
+        "" => format!("a worker's program ended with {}", output.status),
+        text => text.to_owned(),
+    });
+    Failure::Refused {
+        said,
+        advice: line("hint:"),
+        code: output.status.code().unwrap_or(-1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::ExitStatus;
+
+    fn probe(found: bool) -> Probe {
+        Probe {
+            found,
+            format: "MJPG".to_owned(),
+            width_px: 640,
+            height_px: 480,
+            fps: 30.0,
+            frame_bytes_max: 614_400,
+            device: "/dev/video0".to_owned(),
+            problem: (!found).then(|| "it is not connected".to_owned()),
+        }
+    }
+
+    #[test]
+    fn found_source_is_described_and_sized() {
+        let judged = judge(&SourceConfig::camera("cam0", "auto"), probe(true)).unwrap();
+        assert_eq!(
+            judged.description,
+            "v4l2 640x480 MJPG at 30 fps from /dev/video0"
+        );
+        assert_eq!(judged.capacity_bytes, 614_400);
+        let tiny = Probe {
+            frame_bytes_max: 10,
+            ..probe(true)
+        };
+        let judged = judge(&SourceConfig::demo(), tiny).unwrap();
+        assert_eq!(judged.capacity_bytes as u64, CAPACITY_BYTES_MIN);
+    }
+
+    #[test]
+    fn missing_camera_is_a_state_and_missing_clip_an_error() {
+        let judged = judge(&SourceConfig::camera("cam0", "auto"), probe(false)).unwrap();
+        assert_eq!(judged.problem.as_deref(), Some("it is not connected"));
+        let failure = judge(&SourceConfig::demo(), probe(false)).unwrap_err();
+        assert_eq!(failure.to_string(), "source `demo`: it is not connected");
+        assert_eq!(failure.exit_code(), 78);
+    }
+
+    #[test]
+    fn refusal_says_what_the_program_said() {
+        let output = |stderr: &str, code: i32| Output {
+            status: ExitStatus::from_raw(code << 8),
+            stdout: Vec::new(),
+            stderr: stderr.as_bytes().to_vec(),
+        };
+        let failure = refusal(&output("error: model is damaged\nhint: get it again\n", 78));
+        assert_eq!(failure.to_string(), "model is damaged");
+        assert_eq!(failure.hint().as_deref(), Some("get it again"));
+        assert_eq!(failure.exit_code(), 78);
+        assert!(
+            refusal(&output("", 3))
+                .to_string()
+                .contains("exit status: 3")
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! `supervisor start`, from the lock to the last process: the supervisor's main path.
+//!
+//! Everything that can be wrong is found before anything is created, and everything created is a
+//! guard that removes itself, so that whatever ends this function leaves nothing behind.
+//!
+//! Downstream: [`crate::running_box`] is the event loop; `capture-worker/src/run.rs` is where a
+//! frame's way begins.
+
+use crate::config::{self, Config, Options};
+use crate::control_socket::{ControlSocket, Reply, Request, ask};
+use crate::failure::Failure;
+use crate::geometry::{self, Megabytes, Room};
+use crate::hello_folder::HelloFolder;
+use crate::instance::{Instance, RuntimeFiles};
+use crate::launcher::Launcher;
+use crate::listeners::Listeners;
+use crate::lock::{InstanceLock, LockError};
+use crate::owned_segment::OwnedSegment;
+use crate::probe::{self, ModelCheck, Probed};
+use crate::running_box::{Identity, RunningBox};
+use crate::siblings::Siblings;
+use crate::units::Units;
+use crate::{logging, orphans, plans, signals, spawn};
+use shm_layout::layout::{Geometry, Layout};
+use shm_layout::segment::SegmentName;
+use std::sync::mpsc::channel;
+
+/// Runs the box of `instance` until it is stopped.
+///
+/// # Errors
+///
+/// [`Failure`] says why the box cannot start; nothing is left behind then.
+pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
+    let files = RuntimeFiles::open(instance)?;
+    let _lock = lock(instance, &files)?;
+    let config = config::load(options)?.config;
+    logging::start(&config.log.level);
+    tracing::info!("box `{instance}` starts (pid {})", std::process::id());
+    let system = |what| move |source| Failure::System { what, source };
+    let _numbers = spawn::reserve_low_numbers().map_err(system("reserve file numbers"))?;
+    let (events, inbox) = channel();
+    signals::listen(events.clone())?;
+    let _socket = ControlSocket::open(&files.socket(), events.clone())?;
+    let _hellos = HelloFolder::make(&files.tmp())?;
+
+    let siblings = Siblings::find()?;
+    let name = SegmentName::new(instance.name());
+    orphans::clear(&name)?;
+    let sources = look_around(&siblings, &config)?;
+    let workers = config.infer.worker_count(cores());
+    let geometry = geometry_for(&sources, workers, &config)?;
+    let listeners = Listeners::bind(&config.gateway)?;
+    let segment = OwnedSegment::create(name, &geometry)?;
+
+    let names: Vec<_> = sources.iter().map(|probed| probed.source.clone()).collect();
+    let identity = Identity::new(instance, &listeners, workers);
+    let plans = plans::all(instance, &names, workers, &config);
+    let shared = (config.restart.orphan_grace_ms, config.log.level.clone());
+    let launcher = Launcher::new(siblings, &segment, listeners, shared, events)
+        .map_err(system("hand the segment over"))?;
+    let units = Units::new(plans, launcher, &config.restart, &config.watchdog);
+    RunningBox::new(identity, units, &names, &config.watchdog).serve(&inbox);
+    tracing::info!("box `{instance}` stopped");
+    Ok(())
+}
+
+/// Takes the instance's lock, or says who has it.
+fn lock(instance: &Instance, files: &RuntimeFiles) -> Result<InstanceLock, Failure> {
+    InstanceLock::take(&files.lock()).map_err(|error| match error {
+        LockError::Held { pid } => {
+            // One that is just starting has no socket yet, and no page either.
+            let http = match ask(&files.socket(), &Request::Status) {
+                Ok((Reply::Status(status), _)) => Some(status.http),
+                _ => None,
+            };
+            Failure::Running {
+                instance: instance.clone(),
+                pid,
+                http,
+            }
+        }
+        error => error.into(),
+    })
+}
+
+/// Checks the models and looks at the sources, both at once.
+fn look_around(siblings: &Siblings, config: &Config) -> Result<Vec<Probed>, Failure> {
+    let check = ModelCheck::start(siblings, &config.infer)?;
+    let sources = probe::sources(siblings, &config.sources);
+    let model = check.finish()?;
+    let sources = sources?;
+    for Probed {
+        source,
+        description,
+        problem,
+        ..
+    } in &sources
+    {
+        match problem {
+            None => tracing::info!("source {}: {description}", source.name),
+            Some(problem) => tracing::warn!("source {}: {problem}; it is tried again", source.name),
+        }
+    }
+    let gestures = model.labels.join(", ");
+    tracing::info!("model {} ({}): {gestures}", model.name, model.profile);
+    Ok(sources)
+}
+
+/// The segment's geometry, if the machine has room for it.
+fn geometry_for(sources: &[Probed], workers: usize, config: &Config) -> Result<Geometry, Failure> {
+    let capacities: Vec<usize> = sources.iter().map(|probed| probed.capacity_bytes).collect();
+    let geometry = geometry::plan(&capacities, workers, &config.segment);
+    let layout = Layout::new(&geometry)?;
+    let room = Room::of_this_machine();
+    let bytes = geometry::check(&geometry, &layout, room, &config.segment)?;
+    let plural = if workers == 1 { "" } else { "s" };
+    tracing::info!(
+        "{workers} infer-worker{plural}; shared memory {}",
+        Megabytes(bytes)
+    );
+    Ok(geometry)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

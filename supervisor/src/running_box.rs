@@ -1,0 +1,320 @@
+//! The event loop of a running box: takes every event, keeps the status, stops in order.
+//!
+//! Upstream: [`crate::run`] sets it up. Downstream: [`Units`] acts on processes. Only this loop
+//! decides; every other thread just tells it what happened.
+
+use crate::config::{SourceConfig, Watchdog};
+use crate::control_socket::{Reply, Request};
+use crate::drain::{Drain, Step};
+use crate::event::{Event, Whose};
+use crate::instance::Instance;
+use crate::listeners::Listeners;
+use crate::sources::Source;
+use crate::status::{Facts, box_state, summary};
+use crate::terminal::Terminal;
+use crate::unit::death::Death;
+use crate::units::Units;
+use shm_layout::MonotonicNs;
+use shm_layout::control::{
+    Assignment, BoxState, BoxStatus, FromWorker, ModelInfo, SourceReport, SourceState,
+    TrafficReport,
+};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+/// How often time is let pass: restarts that wait, watchdog, deadlines.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How often the status goes out even if nothing changed.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+/// What stays the same while the box runs.
+#[derive(Debug)]
+pub struct Identity {
+    instance: String,
+    http: String,
+    wire: String,
+    infer_workers: usize,
+    began: MonotonicNs,
+}
+
+impl Identity {
+    /// The box as it begins now.
+    #[must_use]
+    pub fn new(instance: &Instance, listeners: &Listeners, infer_workers: usize) -> Self {
+        Self {
+            instance: instance.name().to_owned(),
+            http: listeners.http_address().to_string(),
+            wire: listeners.wire_address().to_string(),
+            infer_workers,
+            began: MonotonicNs::now(),
+        }
+    }
+}
+
+/// A box that runs.
+#[derive(Debug)]
+pub struct RunningBox<'s> {
+    identity: Identity,
+    units: Units<'s>,
+    sources: Vec<Source>,
+    model: Option<ModelInfo>,
+    traffic: TrafficReport,
+    drain: Option<Drain>,
+    drain_limit: Duration,
+    state: BoxState,
+    was_ready: bool,
+    changed: bool,
+    status_sent: MonotonicNs,
+}
+
+impl<'s> RunningBox<'s> {
+    /// A box whose units are all down.
+    #[must_use]
+    pub fn new(
+        identity: Identity,
+        units: Units<'s>,
+        sources: &[SourceConfig],
+        limits: &Watchdog,
+    ) -> Self {
+        let now = MonotonicNs::now();
+        Self {
+            identity,
+            units,
+            sources: sources
+                .iter()
+                .map(|source| Source::new(source, now))
+                .collect(),
+            model: None,
+            traffic: TrafficReport::default(),
+            drain: None,
+            drain_limit: Duration::from_millis(limits.drain_ms),
+            state: BoxState::Starting,
+            was_ready: false,
+            changed: false,
+            status_sent: MonotonicNs(0),
+        }
+    }
+
+    /// Starts every unit and serves until the box has stopped.
+    pub fn serve(mut self, inbox: &Receiver<Event>) {
+        self.units.start_all();
+        let mut last_tick = MonotonicNs::now();
+        while !self.has_stopped() {
+            let rest = TICK.saturating_sub(MonotonicNs::now().since(last_tick));
+            // The queue cannot be closed: the units hold a sender.
+            if let Ok(event) = inbox.recv_timeout(rest) {
+                self.on_event(event);
+            }
+            if MonotonicNs::now().since(last_tick) >= TICK {
+                last_tick = MonotonicNs::now();
+                self.units.tick();
+            }
+            self.tell();
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Exited(whose, death) => self.on_exit(whose, death),
+            Event::Report(whose, report) => self.on_report(whose, report),
+            Event::StopSignal => match &mut self.drain {
+                None => self.begin_drain(),
+                Some(drain) => {
+                    tracing::warn!("asked to stop again: killing what still runs");
+                    drain.hurry();
+                }
+            },
+            Event::Request(request, answer) => {
+                let reply = self.on_request(request);
+                // Whoever asked may have gone.
+                let _gone = answer.try_send(reply);
+            }
+        }
+    }
+
+    fn on_exit(&mut self, whose: Whose, death: Death) {
+        let now = MonotonicNs::now();
+        match self.units.assignment(whose) {
+            Some(Assignment::Capture(work)) => {
+                if let Some(source) = self.sources.get_mut(work.source) {
+                    source.abandoned(now);
+                }
+            }
+            Some(Assignment::Gateway(_)) => self.traffic = TrafficReport::default(),
+            _ => {}
+        }
+        self.units.on_exit(whose, death);
+    }
+
+    fn on_report(&mut self, whose: Whose, report: FromWorker) {
+        let Some(assignment) = self.units.assignment(whose) else {
+            return;
+        };
+        match (report, assignment) {
+            (FromWorker::Ready, _) => self.units.on_ready(whose),
+            (FromWorker::Source(report), Assignment::Capture(work))
+                if work.source == report.source =>
+            {
+                self.on_source(report);
+            }
+            (FromWorker::Model(model), Assignment::Infer(_)) => {
+                self.changed |= self.model.as_ref() != Some(&model);
+                self.model = Some(model);
+            }
+            (FromWorker::Traffic(traffic), Assignment::Gateway(_)) => self.traffic = traffic,
+            (report, _) => tracing::warn!("a worker reported what is not its own: {report:?}"),
+        }
+    }
+
+    fn on_source(&mut self, report: SourceReport) {
+        let Some(source) = self.sources.get_mut(report.source) else {
+            return;
+        };
+        let (state, detail) = (report.state, report.detail.clone());
+        if !source.report(report, MonotonicNs::now()) {
+            return;
+        }
+        self.changed = true;
+        let name = source.name();
+        match state {
+            SourceState::Live => tracing::info!("source {name} live: {detail}"),
+            SourceState::Lost => tracing::warn!("source {name} lost: {detail}"),
+            SourceState::Ended => tracing::info!("source {name} ended: {detail}"),
+            SourceState::Starting => tracing::debug!("source {name} starting: {detail}"),
+        }
+    }
+
+    fn on_request(&mut self, request: Request) -> Reply {
+        match request {
+            Request::Status => Reply::Status(Box::new(self.status())),
+            Request::Stop => {
+                self.begin_drain();
+                Reply::Stopping {
+                    pid: std::process::id(),
+                }
+            }
+            Request::Restart { .. } if self.drain.is_some() => Reply::Error {
+                error: "the box is stopping".to_owned(),
+                hint: None,
+            },
+            Request::Restart { unit } => {
+                let replaced = self.units.restart(&unit);
+                if replaced.is_empty() {
+                    self.no_such_unit(&unit)
+                } else {
+                    Reply::Restarting(replaced)
+                }
+            }
+        }
+    }
+
+    fn no_such_unit(&self, name: &str) -> Reply {
+        let known: Vec<&str> = self.units.names().collect();
+        let hint = match crate::config::nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? there are: {}", known.join(", ")),
+            None => format!("there are: {}", known.join(", ")),
+        };
+        Reply::Error {
+            error: format!("there is no unit `{name}`"),
+            hint: Some(hint),
+        }
+    }
+
+    fn begin_drain(&mut self) {
+        if self.drain.is_none() {
+            tracing::info!("stopping");
+            self.drain = Some(Drain::new(MonotonicNs::now(), self.drain_limit));
+            self.changed = true;
+        }
+    }
+
+    /// Takes the next steps of a stop that is under way; true once nothing runs any more.
+    fn has_stopped(&mut self) -> bool {
+        let Some(drain) = &mut self.drain else {
+            return false;
+        };
+        loop {
+            match drain.next(MonotonicNs::now(), |role| self.units.runs(role)) {
+                Step::Ask(role) => self.units.stop(role),
+                Step::Wait => return false,
+                Step::KillAll => {
+                    self.units.kill_all();
+                    return false;
+                }
+                Step::Done => return true,
+            }
+        }
+    }
+
+    /// Tells everybody who wants to know how the box is doing: at every change and once a second.
+    fn tell(&mut self) {
+        let now = MonotonicNs::now();
+        let due = now.since(self.status_sent) >= STATUS_EVERY;
+        let changed = self.units.take_changed() | std::mem::take(&mut self.changed);
+        if !due && !changed {
+            return;
+        }
+        if due {
+            self.status_sent = now;
+            self.count(now);
+        }
+        let status = self.status();
+        if status.state != self.state {
+            self.state = status.state;
+            self.was_ready |= status.state == BoxState::Ready;
+            match status.state {
+                BoxState::Ready => {
+                    tracing::info!(
+                        "box is ready: http://{}/  wire {}",
+                        status.http,
+                        status.wire
+                    );
+                }
+                BoxState::Degraded => tracing::warn!("box is degraded; the rest goes on"),
+                BoxState::Starting | BoxState::Stopping => {}
+            }
+        }
+        self.units.tell_gateway(&status);
+        if due {
+            Terminal::get().live(summary(&status));
+        }
+    }
+
+    fn count(&mut self, now: MonotonicNs) {
+        let segment = self.units.launcher().segment();
+        for (index, source) in self.sources.iter_mut().enumerate() {
+            let predictions = segment.predictions(index).map_or(0, |slot| slot.count());
+            source.count(segment.newest(index), predictions, now);
+        }
+    }
+
+    fn status(&self) -> BoxStatus {
+        let now = MonotonicNs::now();
+        let states = || self.sources.iter().map(Source::state);
+        let opening = !self.was_ready && states().any(|state| state == SourceState::Starting);
+        let facts = Facts {
+            stopping: self.drain.is_some(),
+            starting: self.units.are_starting() || (opening && self.units.are_ready()),
+            units_ready: self.units.are_ready(),
+        };
+        BoxStatus {
+            instance: self.identity.instance.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            state: box_state(facts, states()),
+            uptime_ms: now.since(self.identity.began).as_millis() as u64,
+            http: self.identity.http.clone(),
+            wire: self.identity.wire.clone(),
+            units: self.units.statuses(now),
+            sources: self
+                .sources
+                .iter()
+                .map(|source| source.status(now))
+                .collect(),
+            model: self.model.clone(),
+            infer_workers: self.identity.infer_workers,
+            traffic: self.traffic,
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! All units of the box: carries out what the restart policy and the watchdog decide.
+//!
+//! Upstream: `crate::run` hands over every event. Downstream: [`Launcher`] makes processes. The
+//! decisions themselves are in `crate::unit`; here they meet clock, processes and log.
+
+use crate::config::{Restart, Watchdog as Limits};
+use crate::event::Whose;
+use crate::launcher::{Launcher, Order, Process};
+use crate::unit::death::Death;
+use crate::unit::policy::{Action, Event, Jitter, Policy, State};
+use crate::unit::watchdog::Watchdog;
+use nix::sys::signal::Signal;
+use shm_layout::MonotonicNs;
+use shm_layout::control::{Assignment, Role, ToWorker, UnitState, UnitStatus};
+use shm_layout::layout::ProcessEntry;
+use shm_layout::process_table::Counter;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// What a unit is, whatever its state.
+#[derive(Debug, Clone)]
+pub struct UnitPlan {
+    /// `capture/NAME`, `infer/N` or `gateway`.
+    pub name: String,
+    /// The program that it runs.
+    pub role: Role,
+    /// Its place in the process table.
+    pub place: usize,
+    /// Its work.
+    pub assignment: Assignment,
+}
+
+/// One unit with its present process.
+#[derive(Debug)]
+struct Unit {
+    plan: UnitPlan,
+    policy: Policy,
+    generation: u64,
+    process: Option<Process>,
+    was_ready: bool,
+    last_death: Option<(Death, MonotonicNs)>,
+}
+
+/// All of them, in the order in which they are started.
+#[derive(Debug)]
+pub struct Units<'s> {
+    units: Vec<Unit>,
+    launcher: Launcher<'s>,
+    watchdog: Watchdog,
+    limits: Limits,
+    changed: bool,
+}
+
+impl<'s> Units<'s> {
+    /// Units that are all down.
+    #[must_use]
+    pub fn new(
+        plans: Vec<UnitPlan>,
+        launcher: Launcher<'s>,
+        restart: &Restart,
+        limits: &Limits,
+    ) -> Self {
+        let drain = Duration::from_millis(limits.drain_ms);
+        let unit = |plan| Unit {
+            plan,
+            policy: Policy::new(restart, drain),
+            generation: 0,
+            process: None,
+            was_ready: false,
+            last_death: None,
+        };
+        Self {
+            units: plans.into_iter().map(unit).collect(),
+            launcher,
+            watchdog: Watchdog::default(),
+            limits: limits.clone(),
+            changed: true,
+        }
+    }
+
+    /// The segment and the listeners.
+    #[must_use]
+    pub fn launcher(&self) -> &Launcher<'s> {
+        &self.launcher
+    }
+
+    /// Starts every unit, in order.
+    pub fn start_all(&mut self) {
+        for index in 0..self.units.len() {
+            self.apply(index, Event::Start);
+        }
+    }
+
+    /// Asks every unit of a role to drain and stay down.
+    pub fn stop(&mut self, role: Role) {
+        for index in 0..self.units.len() {
+            if self.units[index].plan.role == role {
+                self.apply(index, Event::Stop);
+            }
+        }
+    }
+
+    /// Whether a unit of the role has a process.
+    #[must_use]
+    pub fn runs(&self, role: Role) -> bool {
+        self.units
+            .iter()
+            .any(|unit| unit.plan.role == role && unit.process.is_some())
+    }
+
+    /// Kills every process that is left.
+    pub fn kill_all(&self) {
+        for process in self.units.iter().filter_map(|unit| unit.process.as_ref()) {
+            process.kill_group();
+        }
+    }
+
+    /// Replaces the processes of the units that `name` means: one unit, or all of a kind. Gives
+    /// each with the generation that is replaced; none if nothing has that name.
+    pub fn restart(&mut self, name: &str) -> Vec<(String, u64)> {
+        let mut replaced = Vec::new();
+        for index in 0..self.units.len() {
+            let unit = &self.units[index];
+            let kind = unit.plan.name.split('/').next();
+            if unit.plan.name == name || kind == Some(name) {
+                replaced.push((unit.plan.name.clone(), unit.generation));
+                tracing::info!("{}: restart was asked for", unit.plan.name);
+                self.apply(index, Event::Restart);
+            }
+        }
+        replaced
+    }
+
+    /// Names of all units.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.units.iter().map(|unit| unit.plan.name.as_str())
+    }
+
+    /// What the event's process does, if that is still its unit's process.
+    #[must_use]
+    pub fn assignment(&self, whose: Whose) -> Option<&Assignment> {
+        let unit = self.units.get(whose.unit)?;
+        (unit.generation == whose.generation).then_some(&unit.plan.assignment)
+    }
+
+    /// A worker says that it works.
+    pub fn on_ready(&mut self, whose: Whose) {
+        if self.assignment(whose).is_none() {
+            return;
+        }
+        self.apply(whose.unit, Event::Ready);
+        let unit = &mut self.units[whose.unit];
+        unit.was_ready = true;
+        if let Some(process) = &unit.process {
+            let took = MonotonicNs::now().since(process.started).as_millis();
+            let (name, pid) = (&unit.plan.name, process.id());
+            tracing::info!(
+                "{name} ready in {took} ms (pid {pid}, generation {})",
+                unit.generation
+            );
+        }
+    }
+
+    /// A process ended: gives back what it held, takes its remains, and lets the policy decide.
+    pub fn on_exit(&mut self, whose: Whose, death: Death) {
+        if self.assignment(whose).is_none() {
+            return;
+        }
+        let Some(mut process) = self.units[whose.unit].process.take() else {
+            return;
+        };
+        let leases = self.launcher.release(self.units[whose.unit].plan.place);
+        process.reap();
+        let unit = &mut self.units[whose.unit];
+        let wanted = !matches!(unit.policy.state(), State::Stopping { .. });
+        if wanted || death != Death::Exited(0) {
+            unit.last_death = Some((death, MonotonicNs::now()));
+        }
+        self.apply(whose.unit, Event::Died(death));
+        process.channel.close();
+        let unit = &self.units[whose.unit];
+        let (name, next) = (&unit.plan.name, what_follows(unit.policy.state()));
+        if wanted || death != Death::Exited(0) {
+            let held = if leases > 0 {
+                format!(", {leases} frame given back")
+            } else {
+                String::new()
+            };
+            tracing::warn!("{name} died: {death}{held}; {next}");
+        } else {
+            tracing::info!("{name} stopped; {next}");
+        }
+    }
+
+    /// Lets time pass: waits that end, deadlines that pass, processes that are silent.
+    pub fn tick(&mut self) {
+        let now = MonotonicNs::now();
+        let on_time = self.watchdog.begin_round(now);
+        if !on_time {
+            tracing::warn!(
+                "the supervisor stood still for a while; this watchdog round is skipped"
+            );
+        }
+        for index in 0..self.units.len() {
+            self.apply(index, Event::Tick);
+            if on_time && let Some(silence) = self.overdue(index, now) {
+                let unit = &self.units[index];
+                let stage = self.launcher.segment().process(unit.plan.place).ok();
+                let stage = stage.and_then(|entry| entry.stage_now().0);
+                let stage = stage.map(|stage| format!(" while {stage:?}").to_lowercase());
+                tracing::error!(
+                    "{} gave no sign of life for {} ms{}; ending it",
+                    unit.plan.name,
+                    silence.as_millis(),
+                    stage.unwrap_or_default()
+                );
+                self.apply(index, Event::Stalled);
+            }
+        }
+    }
+
+    /// How long a unit's process has been silent, if that is too long.
+    fn overdue(&self, index: usize, now: MonotonicNs) -> Option<Duration> {
+        let unit = &self.units[index];
+        let (alive, limit_ms) = match unit.policy.state() {
+            State::Starting { since } => (since, self.limits.start_ms),
+            State::Ready { since } => {
+                let entry = self.launcher.segment().process(unit.plan.place).ok()?;
+                let limit_ms = match unit.plan.role {
+                    Role::Capture => self.limits.capture_ms,
+                    Role::Infer => self.limits.infer_ms,
+                    Role::Gateway => self.limits.gateway_ms,
+                };
+                // A stamp from the future is no sign of life; the kernel's clock never goes back.
+                (entry.heartbeat().max(since).min(now), limit_ms)
+            }
+            _ => return None,
+        };
+        let silence = self.watchdog.silence(alive, now);
+        (silence > Duration::from_millis(limit_ms)).then_some(silence)
+    }
+
+    /// Feeds the policy of one unit and does what it answers.
+    fn apply(&mut self, index: usize, event: Event) {
+        let jitter = Jitter::from_random(RandomState::new().hash_one(index));
+        let unit = &mut self.units[index];
+        let before = unit.policy.state();
+        let mut action = unit.policy.on_event(event, MonotonicNs::now(), jitter);
+        // A start that fails is a death like any other; the policy then makes it wait.
+        while action == Action::Spawn && !self.spawn(index) {
+            let died = Event::Died(Death::NotStarted);
+            action = self.units[index]
+                .policy
+                .on_event(died, MonotonicNs::now(), jitter);
+        }
+        let unit = &self.units[index];
+        match (action, &unit.process) {
+            (Action::Drain, Some(process)) => drain(process),
+            (Action::Abort, Some(process)) => process.signal(Signal::SIGABRT),
+            (Action::Kill, Some(process)) => process.kill_group(),
+            _ => {}
+        }
+        self.changed |= unit.policy.state() != before;
+    }
+
+    fn spawn(&mut self, index: usize) -> bool {
+        let unit = &mut self.units[index];
+        unit.generation += 1;
+        let whose = Whose {
+            unit: index,
+            generation: unit.generation,
+        };
+        let order = Order {
+            unit: &unit.plan.name,
+            place: unit.plan.place,
+            whose,
+            assignment: &unit.plan.assignment,
+        };
+        match self.launcher.launch(&order) {
+            Ok(process) => {
+                unit.process = Some(process);
+                true
+            }
+            Err(error) => {
+                tracing::error!("{} cannot be started: {error}", unit.plan.name);
+                unit.last_death = Some((Death::NotStarted, MonotonicNs::now()));
+                false
+            }
+        }
+    }
+
+    /// Whether a unit changed its state since the last call.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Sends the status to the gateway, if one listens.
+    pub fn tell_gateway(&self, status: &shm_layout::control::BoxStatus) {
+        let gateways = self
+            .units
+            .iter()
+            .filter(|unit| unit.plan.role == Role::Gateway);
+        for process in gateways.filter_map(|unit| unit.process.as_ref()) {
+            if process.channel.is_greeted() {
+                // One that does not keep up gets the next one; the watchdog sees to the rest.
+                let _full = process
+                    .channel
+                    .send(ToWorker::Status(Box::new(status.clone())));
+            }
+        }
+    }
+
+    /// Whether some unit never was ready and may still become it.
+    #[must_use]
+    pub fn are_starting(&self) -> bool {
+        self.units.iter().any(|unit| {
+            !unit.was_ready && !matches!(unit.policy.state(), State::Failed { .. } | State::Down)
+        })
+    }
+
+    /// Whether every unit is ready.
+    #[must_use]
+    pub fn are_ready(&self) -> bool {
+        self.units
+            .iter()
+            .all(|unit| matches!(unit.policy.state(), State::Ready { .. }))
+    }
+
+    /// The status of every unit.
+    #[must_use]
+    pub fn statuses(&self, now: MonotonicNs) -> Vec<UnitStatus> {
+        let status = |unit: &Unit| {
+            let entry = self.launcher.segment().process(unit.plan.place);
+            let counted = |entry: &ProcessEntry| {
+                let all = Counter::ALL
+                    .iter()
+                    .map(|(c, name)| ((*name).to_owned(), entry.counted(*c)));
+                all.filter(|(_, count)| *count > 0).collect()
+            };
+            UnitStatus {
+                counters: entry.map(counted).unwrap_or_default(),
+                ..unit.status(now)
+            }
+        };
+        self.units.iter().map(status).collect()
+    }
+}
+
+impl Unit {
+    fn status(&self, now: MonotonicNs) -> UnitStatus {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let (state, retry_at) = match self.policy.state() {
+            State::Down => (UnitState::Down, None),
+            State::Starting { .. } => (UnitState::Starting, None),
+            State::Ready { .. } => (UnitState::Ready, None),
+            State::Stopping { .. } => (UnitState::Stopping, None),
+            State::Backoff { until } => (UnitState::Backoff, Some(until)),
+            State::Failed { retry_at } => (UnitState::Failed, retry_at),
+        };
+        UnitStatus {
+            name: self.plan.name.clone(),
+            kind: self.plan.role,
+            state,
+            pid: self.process.as_ref().map(Process::id),
+            generation: self.generation,
+            up_ms: self
+                .process
+                .as_ref()
+                .map(|process| ms(now.since(process.started))),
+            restarts: self.generation.saturating_sub(1),
+            last_death: self.last_death.map(|(death, _)| death.to_string()),
+            last_death_ago_ms: self.last_death.map(|(_, at)| ms(now.since(at))),
+            retry_in_ms: retry_at.map(|at| ms(at.since(now))),
+            counters: BTreeMap::new(),
+        }
+    }
+}
+
+/// Asks a process to finish. Once only: a second request means "at once" to a worker.
+fn drain(process: &Process) {
+    let channel = &process.channel;
+    if !channel.is_greeted() || !channel.send(ToWorker::Drain) {
+        process.signal(Signal::SIGTERM);
+    }
+}
+
+/// What the log says about what comes after a death.
+fn what_follows(state: State) -> String {
+    let now = MonotonicNs::now();
+    match state {
+        State::Starting { .. } => "started again".to_owned(),
+        State::Backoff { until } => format!("next start in {} ms", until.since(now).as_millis()),
+        State::Failed { retry_at: Some(at) } => {
+            format!(
+                "given up after too many deaths, next try in {} s",
+                at.since(now).as_secs()
+            )
+        }
+        State::Failed { retry_at: None } => {
+            "given up, another try could not help; `supervisor restart` tries again".to_owned()
+        }
+        State::Down | State::Ready { .. } | State::Stopping { .. } => "stays down".to_owned(),
+    }
+}
