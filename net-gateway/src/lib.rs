@@ -1,1 +1,30 @@
-//! net-gateway
+//! Serves frames and predictions to network clients: HTTP, WebSocket, and a TCP wire protocol.
+//!
+//! - [`run`]: the gateway on one screen; start here.
+//! - [`pump`]: from shared memory to the feeds; [`jpeg`]: raw frames to JPEG.
+//! - [`hub`]: what pump and clients share: [`source_feed`], [`prediction_feed`], [`status_feed`],
+//!   [`clients`], [`stopping`].
+//! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket.
+//! - [`http`], [`wire`]: the protocols; [`frame_message`]: a frame as all of them send it.
+//!
+//! Neighbours: the segment upstream (`shm-layout`), clients downstream. It must never know a
+//! camera or a model, never make a frame wait for a client, and never trust a byte from outside.
+
+#![forbid(unsafe_code)]
+
+pub mod accept;
+pub mod clients;
+pub mod frame_message;
+pub mod guarded_io;
+pub mod http;
+pub mod hub;
+pub mod jpeg;
+pub mod prediction_feed;
+pub mod pump;
+pub mod run;
+pub mod server;
+pub mod source_feed;
+pub mod status_feed;
+pub mod stopping;
+pub mod traffic;
+pub mod wire;

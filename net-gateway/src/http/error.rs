@@ -1,0 +1,103 @@
+//! Errors as HTTP clients see them: a status, and JSON with `error` and `hint`.
+
+use crate::clients::Refusal;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Seconds after which a refused client may try again, in `Retry-After`.
+const RETRY_AFTER_S: &str = "5";
+
+/// One refused request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// What is wrong; lowercase, names the thing.
+    pub error: String,
+    /// One thing to do about it.
+    pub hint: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    hint: &'a str,
+}
+
+impl ApiError {
+    /// An error of that status.
+    pub fn new(status: StatusCode, error: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            status,
+            error: error.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// 404: there is no source `name` among `known`.
+    #[must_use]
+    pub fn unknown_source<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.collect();
+        let hint = format!("the sources are: {}", known.join(", "));
+        Self::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no source named `{name}`"),
+            hint,
+        )
+    }
+
+    /// 400: the request does not parse.
+    #[must_use]
+    pub fn bad_request(error: &str, hint: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error, hint)
+    }
+
+    /// 503: the supervisor has not said yet how the box is.
+    #[must_use]
+    pub fn no_status() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the status of the box is not known yet",
+            "ask again in a second",
+        )
+    }
+
+    /// The JSON body.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let body = Body {
+            error: &self.error,
+            hint: &self.hint,
+        };
+        serde_json::to_string(&body).unwrap_or_else(|_| "{}".to_owned())
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let hint = match refusal {
+            Refusal::Clients(_) => "close a viewer, or raise gateway.max_clients",
+            Refusal::Address(_) => {
+                "close a viewer on this machine, or raise gateway.max_clients_per_address"
+            }
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, refusal.to_string(), hint)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.json()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        response
+    }
+}

@@ -1,0 +1,140 @@
+//! The HTTP side: routes, and one connection from its first request to its end.
+//!
+//! - [`stream`], [`snapshot`]: video; [`events`], [`ws`]: predictions and more as they come;
+//! - [`api`]: status, sources, latest prediction, health; [`metrics`]: for Prometheus;
+//! - [`page`]: the web page; [`extract`], [`error`]: what a request says, and refusals as JSON.
+//!
+//! Neighbours: [`crate::accept`] gives it connections, [`crate::hub`] everything it serves.
+
+pub mod api;
+pub mod error;
+pub mod events;
+pub mod extract;
+pub mod metrics;
+pub mod page;
+pub mod snapshot;
+pub mod stream;
+pub mod ws;
+
+use crate::guarded_io::GuardedIo;
+use crate::hub::Hub;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::get;
+use bytes::Bytes;
+use error::ApiError;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest that a client may take for a request's headers; also how long an idle connection is
+/// kept. What comes later gets no answer, the connection is closed.
+const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest request head in bytes (longer: 431), and how many bytes of a response may wait in
+/// user space before the next frame is taken. One frame is taken whole, then nothing until it is
+/// written down to this: a slow client has one frame in flight, not a queue.
+const BUFFER_BYTES_MAX: usize = 16 * 1024;
+
+/// The address of the client, as the handlers find it in the request.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub IpAddr);
+
+/// All routes.
+pub fn router(hub: Arc<Hub>) -> Router {
+    page::routes()
+        .route("/stream/{source}", get(stream::get))
+        .route("/snapshot/{source}", get(snapshot::get))
+        .route("/api/v1/status", get(api::status))
+        .route("/api/v1/sources", get(api::sources))
+        .route("/api/v1/predictions/{source}", get(api::latest_prediction))
+        .route("/api/v1/events", get(events::get))
+        .route("/ws", get(ws::get))
+        .route("/metrics", get(metrics::get))
+        .route("/healthz", get(api::healthz))
+        .route("/readyz", get(api::readyz))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(axum::middleware::map_response(add_security_headers))
+        .with_state(hub)
+}
+
+/// Serves one connection until the client leaves, is stuck, or the gateway stops.
+pub async fn serve_connection(router: Router, hub: Arc<Hub>, io: GuardedIo, address: IpAddr) {
+    let routes = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(address));
+        routes.call(request)
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .max_buf_size(BUFFER_BYTES_MAX)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let mut stopping = hub.stopping();
+    let ended = tokio::select! {
+        biased;
+        () = stopping.wait() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        ended = connection.as_mut() => ended,
+    };
+    if let Err(error) = ended {
+        tracing::debug!("the connection of {address} ended: {error}");
+    }
+}
+
+/// The whole answer to a connection beyond the limit on connections.
+#[must_use]
+pub fn connection_refusal(max_connections: usize) -> Bytes {
+    let error = ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("{max_connections} connections are open already"),
+        "close some, or raise gateway.max_clients",
+    );
+    let body = error.json();
+    Bytes::from(format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\nRetry-After: 5\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+async fn not_found() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "there is nothing at this address",
+        "the page is at /",
+    )
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this method is not allowed here",
+        "use GET",
+    )
+}
+
+/// Headers that every answer has: no guessing of content types, no framing, no address leaked.
+async fn add_security_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
+    response
+}

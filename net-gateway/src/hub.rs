@@ -1,0 +1,167 @@
+//! What the pump and the clients share: one feed per source, the predictions, the status, the
+//! limits and the order to stop.
+//!
+//! [`crate::run`] makes it; [`crate::pump`] writes the feeds; every client reads them. It holds no
+//! socket and no segment, so everything that faces the network can be tested without a box.
+
+use crate::clients::{ClientLimits, Clients, Protocol};
+use crate::prediction_feed::{PredictionFeed, PredictionWatch};
+use crate::source_feed::{FrameWatch, SourceFeed};
+use crate::status_feed::StatusFeed;
+use crate::stopping::{StopSwitch, Stopping};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// What the gateway allows, from the config.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many clients at once.
+    pub clients: ClientLimits,
+    /// How long a client may take none of the bytes that wait for it.
+    pub write_timeout: Duration,
+}
+
+/// Connections beyond `max_clients` that are kept for short requests, so that the page, the status
+/// and the health checks answer when every client place is taken.
+const SHORT_REQUEST_CONNECTIONS: usize = 64;
+
+impl Limits {
+    /// Connections at once on each listener, whether they watch anything or not.
+    #[must_use]
+    pub fn max_connections(&self) -> usize {
+        self.clients
+            .max_clients
+            .saturating_add(SHORT_REQUEST_CONNECTIONS)
+    }
+}
+
+/// What went wrong with connections since the start.
+#[derive(Debug, Default)]
+pub struct ConnectionCounters {
+    /// Connections ended because the client took nothing for [`Limits::write_timeout`].
+    pub write_timeouts: AtomicU64,
+    /// Connections closed at once because [`Limits::max_connections`] was reached.
+    pub refused: AtomicU64,
+    /// Failed calls of accept, for want of file descriptors or memory.
+    pub accept_failures: AtomicU64,
+}
+
+/// Everything that the gateway serves.
+#[derive(Debug)]
+pub struct Hub {
+    sources: Vec<Arc<SourceFeed>>,
+    predictions: PredictionFeed,
+    status: StatusFeed,
+    clients: Arc<Clients>,
+    limits: Limits,
+    connections: Arc<ConnectionCounters>,
+    stop_switch: StopSwitch,
+    wanted: Notify,
+    pulse: AtomicU64,
+}
+
+impl Hub {
+    /// A hub for sources of these names, in the order of the config.
+    pub fn new<'a>(source_names: impl IntoIterator<Item = &'a str>, limits: Limits) -> Self {
+        Self {
+            sources: source_names
+                .into_iter()
+                .map(|name| Arc::new(SourceFeed::new(name)))
+                .collect(),
+            predictions: PredictionFeed::new(),
+            status: StatusFeed::new(),
+            clients: Arc::new(Clients::new(limits.clients)),
+            limits,
+            connections: Arc::default(),
+            stop_switch: StopSwitch::new(),
+            wanted: Notify::new(),
+            pulse: AtomicU64::new(0),
+        }
+    }
+
+    /// The sources, in the order of the config.
+    #[must_use]
+    pub fn sources(&self) -> &[Arc<SourceFeed>] {
+        &self.sources
+    }
+
+    /// Place of the source of that name.
+    #[must_use]
+    pub fn find_source(&self, name: &str) -> Option<usize> {
+        self.sources.iter().position(|source| source.name() == name)
+    }
+
+    /// The predictions of all sources.
+    #[must_use]
+    pub fn predictions(&self) -> &PredictionFeed {
+        &self.predictions
+    }
+
+    /// The status of the box.
+    #[must_use]
+    pub fn status(&self) -> &StatusFeed {
+        &self.status
+    }
+
+    /// Who is connected.
+    #[must_use]
+    pub fn clients(&self) -> &Arc<Clients> {
+        &self.clients
+    }
+
+    /// What is allowed.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What went wrong with connections.
+    #[must_use]
+    pub fn connections(&self) -> &Arc<ConnectionCounters> {
+        &self.connections
+    }
+
+    /// Watches a source and wakes the pump, so that the newest frame comes without waiting for
+    /// its successor. `None` when there is no such source.
+    #[must_use]
+    pub fn watch_frames(&self, source: usize, protocol: Protocol) -> Option<FrameWatch> {
+        let watch = self.sources.get(source)?.watch(protocol, self.stopping());
+        self.wanted.notify_one();
+        Some(watch)
+    }
+
+    /// The predictions from now on, of one source or of all.
+    #[must_use]
+    pub fn watch_predictions(&self, source: Option<usize>, protocol: Protocol) -> PredictionWatch {
+        self.predictions.watch(source, protocol, self.stopping())
+    }
+
+    /// Waits until somebody began to watch a source.
+    pub async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// Tells every client's task to end.
+    pub fn stop(&self) {
+        self.stop_switch.stop();
+    }
+
+    /// Something to wait for the end with.
+    #[must_use]
+    pub fn stopping(&self) -> Stopping {
+        self.stop_switch.stopping()
+    }
+
+    /// Notes that the async runtime turned.
+    pub fn beat(&self) {
+        self.pulse.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often the async runtime turned; unchanged since the last look means that it hangs.
+    #[must_use]
+    pub fn pulse(&self) -> u64 {
+        self.pulse.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,215 @@
+//! From shared memory to the clients: each frame copied or encoded once, each prediction read once.
+//!
+//! Upstream: the rings and prediction slots of the segment. Downstream: the feeds of
+//! [`crate::hub`]. It holds a lease only while it copies or encodes, touches no frame that nobody
+//! watches, and never waits for a client.
+
+use crate::frame_message::{FrameFacts, FrameMessage};
+use crate::hub::Hub;
+use crate::jpeg::Encoder;
+use crate::prediction_feed::PredictionMessage;
+use crate::source_feed::SourceFeed;
+use crate::traffic::{Figures, TrafficWindow};
+use shm_layout::prediction::PredictionReader;
+use shm_layout::ring::{FrameLease, Subscriber};
+use shm_layout::segment::PlaceError;
+use shm_layout::{MonotonicNs, PixelFormat, Segment, Sequence};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A frame older than this is not shown to a viewer who just came: it is from before the source
+/// was lost, and the viewer would take it for the present.
+const FIRST_FRAME_AGE_MAX: Duration = Duration::from_secs(2);
+/// Most predictions read from one source in one turn, so that a source that floods does not keep
+/// the others waiting; the rest is read in the next turn.
+const PREDICTIONS_PER_TURN: usize = 64;
+
+/// The reading ends of every source.
+#[derive(Debug)]
+pub struct Pump<'s> {
+    hub: Arc<Hub>,
+    sources: Vec<SourcePump<'s>>,
+    traffic: TrafficWindow,
+}
+
+#[derive(Debug)]
+struct SourcePump<'s> {
+    index: usize,
+    feed: Arc<SourceFeed>,
+    frames: Subscriber<'s>,
+    predictions: PredictionReader<'s>,
+    /// Newest frame that was offered to the viewers of now; 0 when there are none.
+    offered: Sequence,
+    jpeg_quality: u8,
+    encoder: Option<Encoder>,
+    has_failed: bool,
+}
+
+impl<'s> Pump<'s> {
+    /// Reading ends on every source of the hub, for the process at `place` of the process table.
+    ///
+    /// # Errors
+    ///
+    /// [`PlaceError`] when the segment has fewer sources than the hub, or no such place.
+    pub fn new(
+        segment: &'s Segment,
+        place: usize,
+        hub: &Arc<Hub>,
+        jpeg_quality: u8,
+    ) -> Result<Self, PlaceError> {
+        let sources = hub.sources().iter().enumerate().map(|(index, feed)| {
+            let slot = segment.predictions(index)?;
+            // The gateway was restarted, perhaps; what is known is known.
+            if let Some(latest) = slot.latest() {
+                feed.set_latest_prediction(latest);
+            }
+            Ok(SourcePump {
+                index,
+                feed: Arc::clone(feed),
+                frames: segment.subscriber(index, place)?,
+                predictions: slot.reader(),
+                offered: Sequence(0),
+                jpeg_quality,
+                encoder: None,
+                has_failed: false,
+            })
+        });
+        let sources = sources.collect::<Result<_, PlaceError>>()?;
+        let traffic = TrafficWindow::new(MonotonicNs::now());
+        Ok(Self {
+            hub: Arc::clone(hub),
+            sources,
+            traffic,
+        })
+    }
+
+    /// Hands on everything that is new, once.
+    pub fn turn(&mut self) -> Turned {
+        let mut turned = Turned::default();
+        for source in &mut self.sources {
+            // Predictions first: they are for frames that were handed on in earlier turns.
+            turned.is_unfinished |= source.pump_predictions(&self.hub, &mut self.traffic);
+            let corrupt = source.frames.corrupt();
+            turned.frames += u64::from(source.pump_frame(MonotonicNs::now()));
+            turned.corrupt += source.frames.corrupt() - corrupt;
+        }
+        turned
+    }
+
+    /// The figures for the supervisor.
+    pub fn figures(&mut self, now: MonotonicNs) -> Figures {
+        self.traffic.figures(now)
+    }
+}
+
+/// What one turn did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Turned {
+    /// Frames handed on.
+    pub frames: u64,
+    /// Frames passed over because their facts in shared memory made no sense.
+    pub corrupt: u64,
+    /// More is to be read without waiting.
+    pub is_unfinished: bool,
+}
+
+impl SourcePump<'_> {
+    /// Hands the newest frame on if it is new and somebody watches.
+    fn pump_frame(&mut self, now: MonotonicNs) -> bool {
+        let counters = self.feed.counters();
+        counters
+            .published
+            .store(self.frames.head().0, Ordering::Relaxed);
+        if !self.feed.is_watched() {
+            self.rest();
+            return false;
+        }
+        let Some(lease) = self.frames.lease_latest(self.offered) else {
+            return false;
+        };
+        let is_first = self.offered == Sequence(0);
+        if is_first && now.since(lease.publish_time()) > FIRST_FRAME_AGE_MAX {
+            return false;
+        }
+        let sequence = lease.sequence();
+        if !is_first {
+            let skipped = sequence.0.saturating_sub(self.offered.0 + 1);
+            counters.skipped.fetch_add(skipped, Ordering::Relaxed);
+        }
+        let message = message_of(&lease, &mut self.encoder, self.jpeg_quality, &self.feed);
+        drop(lease);
+        self.offered = sequence;
+        match message {
+            Ok(message) => self.feed.offer(message),
+            Err(error) => {
+                counters.encode_failures.fetch_add(1, Ordering::Relaxed);
+                if !std::mem::replace(&mut self.has_failed, true) {
+                    tracing::warn!("source {}: {error}", self.feed.name());
+                }
+                return false;
+            }
+        }
+        self.has_failed = false;
+        true
+    }
+
+    /// Nobody watches: the last frame and the encoder's memory are let go.
+    fn rest(&mut self) {
+        if self.offered != Sequence(0) {
+            self.offered = Sequence(0);
+            self.encoder = None;
+            self.feed.forget_frame();
+        }
+    }
+
+    /// Hands new predictions on; tells whether there may be more.
+    fn pump_predictions(&mut self, hub: &Hub, traffic: &mut TrafficWindow) -> bool {
+        let counters = self.feed.counters();
+        for _ in 0..PREDICTIONS_PER_TURN {
+            let Some(prediction) = self.predictions.next_unread() else {
+                counters
+                    .predictions_missed
+                    .store(self.predictions.missed(), Ordering::Relaxed);
+                return false;
+            };
+            let now = MonotonicNs::now();
+            counters.predictions.fetch_add(1, Ordering::Relaxed);
+            traffic.record(now, now.since(prediction.capture));
+            if hub.predictions().is_watched() {
+                match PredictionMessage::new(self.index, self.feed.name(), &prediction, now) {
+                    Ok(message) => hub.predictions().send(message),
+                    Err(error) => tracing::warn!("cannot write a prediction as JSON: {error}"),
+                }
+            }
+            self.feed.set_latest_prediction(prediction);
+        }
+        true
+    }
+}
+
+/// The frame as every client gets it: an MJPEG frame as it is, any other encoded from the lease.
+fn message_of(
+    lease: &FrameLease<'_>,
+    encoder: &mut Option<Encoder>,
+    jpeg_quality: u8,
+    feed: &SourceFeed,
+) -> Result<FrameMessage, crate::jpeg::EncodeError> {
+    let meta = lease.meta();
+    let facts = FrameFacts {
+        sequence: lease.sequence().0,
+        capture_time_us: meta.capture_wall_us,
+        width_px: meta.width_px,
+        height_px: meta.height_px,
+    };
+    if meta.format == PixelFormat::Mjpeg {
+        return Ok(FrameMessage::new(facts, lease.payload()));
+    }
+    let encoder = match encoder {
+        Some(encoder) => encoder,
+        None => encoder.insert(Encoder::new(jpeg_quality)?),
+    };
+    let jpeg = encoder.encode(meta, lease.payload())?;
+    feed.counters().encodes.fetch_add(1, Ordering::Relaxed);
+    Ok(FrameMessage::new(facts, &jpeg))
+}

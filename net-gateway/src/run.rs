@@ -1,0 +1,127 @@
+//! The gateway from its assignment to its end, on one screen.
+//!
+//! Two threads: this one is the pump, which turns whenever something happens in the segment; the
+//! other one runs the async side ([`crate::server`]), where all the clients are. The pump beats
+//! only if the other one also turned since: a gateway of which either half hangs is restarted.
+//! Neighbours: [`crate::pump`] upstream of the clients, [`crate::hub`] between the two threads.
+
+use crate::clients::ClientLimits;
+use crate::hub::{Hub, Limits};
+use crate::pump::Pump;
+use crate::server::{self, Listeners};
+use crate::traffic::Figures;
+use shm_layout::MonotonicNs;
+use shm_layout::control::{
+    Assignment, FD_HTTP, FD_WIRE, FromWorker, GatewayAssignment, TrafficReport,
+};
+use shm_layout::process_table::{Counter, Stage};
+use shm_layout::worker::{Worker, WorkerFailure};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest sleep of the pump: the heartbeat's tick, and the price of a wake-up that got lost.
+const TICK: Duration = Duration::from_millis(100);
+/// How often the supervisor hears what the gateway carries.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Stack of the async side's thread; what its tasks need lies on the heap.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// Serves until the worker is asked to drain.
+///
+/// # Errors
+///
+/// [`WorkerFailure`] when the assignment does not fit the segment, or a listener is missing.
+pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
+    let Assignment::Gateway(assignment) = worker.assignment() else {
+        return Err(WorkerFailure::bug("the assignment is not for a gateway"));
+    };
+    let names = assignment.sources.iter().map(|source| source.name.as_str());
+    let hub = Arc::new(Hub::new(names, limits(assignment)));
+    let listeners = Listeners {
+        http: worker.take_listener(FD_HTTP)?,
+        wire: worker.take_listener(FD_WIRE)?,
+    };
+    let pump = Pump::new(
+        worker.segment(),
+        worker.place(),
+        &hub,
+        assignment.jpeg_quality,
+    )?;
+    let activity = worker.segment().activity_event();
+    std::thread::scope(|scope| {
+        let serving = std::thread::Builder::new()
+            .name("clients".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || {
+                server::serve(&hub, listeners, move || activity.signal())
+            })
+            .map_err(broken)?;
+        turn_until_drained(worker, &hub, pump, || serving.is_finished());
+        hub.stop();
+        match serving.join() {
+            Ok(served) => served.map_err(broken),
+            Err(_panic) => Err(WorkerFailure::bug("the clients' thread panicked")),
+        }
+    })
+}
+
+/// The pump's loop. It ends early if the clients' thread did, which then says why.
+fn turn_until_drained(
+    worker: &Worker,
+    hub: &Hub,
+    mut pump: Pump<'_>,
+    has_server_ended: impl Fn() -> bool,
+) {
+    let activity = worker.segment().activity_event();
+    let mut last_pulse = 0;
+    let mut last_report = MonotonicNs::now();
+    while !worker.should_drain() && !has_server_ended() {
+        let seen = activity.observe();
+        let pulse = hub.pulse();
+        if pulse != last_pulse {
+            if last_pulse == 0 {
+                worker.ready();
+            }
+            worker.beat(Stage::Waiting);
+            last_pulse = pulse;
+        }
+        if let Some(status) = worker.box_status() {
+            hub.status().set(status);
+        }
+        let turned = pump.turn();
+        worker.count(Counter::CorruptFrames, turned.corrupt);
+        let now = MonotonicNs::now();
+        if now.since(last_report) >= REPORT_EVERY {
+            last_report = now;
+            worker.send(FromWorker::Traffic(report(hub, pump.figures(now))));
+        }
+        if !turned.is_unfinished {
+            activity.wait(seen, TICK);
+        }
+    }
+}
+
+fn report(hub: &Hub, figures: Figures) -> TrafficReport {
+    TrafficReport {
+        clients: hub.clients().connected_total() as usize,
+        predictions_per_s: figures.predictions_per_s,
+        latency_ms_p50: figures.latency_ms_p50,
+        latency_ms_p99: figures.latency_ms_p99,
+    }
+}
+
+fn limits(assignment: &GatewayAssignment) -> Limits {
+    let clients = ClientLimits {
+        max_clients: assignment.max_clients,
+        max_clients_per_address: assignment.max_clients_per_address,
+    };
+    Limits {
+        clients,
+        write_timeout: Duration::from_millis(assignment.write_timeout_ms),
+    }
+}
+
+fn broken(error: io::Error) -> WorkerFailure {
+    WorkerFailure::bug(format!("cannot serve clients: {error}"))
+}

@@ -1,0 +1,221 @@
+//! One client of the wire protocol: SUBSCRIBE, WELCOME, then frames and predictions as they come.
+//!
+//! One message in flight: while it waits for the client, newer frames replace each other. What a
+//! client may send is one message; anything more ends it with an ERROR that says why.
+
+use super::protocol::{self, Subscribe, WireError};
+use crate::clients::{ClientGuard, Protocol};
+use crate::guarded_io::GuardedIo;
+use crate::hub::Hub;
+use crate::prediction_feed::PredictionWatch;
+use crate::source_feed::FrameWatch;
+use crate::stopping::Stopping;
+use bytes::{Buf, Bytes};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+/// How long a client may take to send SUBSCRIBE.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Silence after which a PING is sent.
+const PING_AFTER: Duration = Duration::from_secs(5);
+/// How much of what a refused client still sends is read away, and for how long, so that closing
+/// does not reset the connection before the client has read why.
+const FAREWELL_BYTES_MAX: usize = 16 * 1024;
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why serving a client ended.
+#[derive(Debug)]
+enum End {
+    /// The client left, or its connection failed.
+    Gone(io::Error),
+    /// The client is to be told why.
+    Refused(WireError),
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Gone(error)
+    }
+}
+
+impl From<WireError> for End {
+    fn from(error: WireError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// What one client subscribed to.
+struct Subscription {
+    frames: Option<FrameWatch>,
+    predictions: Option<PredictionWatch>,
+    stopping: Stopping,
+    _client: ClientGuard,
+}
+
+/// Serves one connection until the client leaves, is stuck, errs, or the gateway stops.
+pub async fn serve_connection(hub: Arc<Hub>, mut io: GuardedIo, address: IpAddr) {
+    let Err(end) = serve(&hub, &mut io, address).await else {
+        return;
+    };
+    match end {
+        End::Gone(error) => tracing::debug!("the wire client {address} is gone: {error}"),
+        End::Refused(error) => {
+            tracing::debug!("the wire client {address} is refused: {error}");
+            say_farewell(&mut io, &error).await;
+        }
+    }
+}
+
+/// The whole answer to a connection beyond the limit on connections.
+#[must_use]
+pub fn connection_refusal(max_connections: usize) -> Bytes {
+    let text = format!("{max_connections} connections are open already");
+    protocol::error(&WireError::TooManyClients(text))
+}
+
+async fn serve(hub: &Hub, io: &mut GuardedIo, address: IpAddr) -> Result<(), End> {
+    let mut stopping = hub.stopping();
+    let subscribe = tokio::select! {
+        biased;
+        () = stopping.wait() => return Err(WireError::Stopping.into()),
+        read = tokio::time::timeout(SUBSCRIBE_TIMEOUT, read_subscribe(io)) => {
+            read.map_err(|_elapsed| WireError::Timeout(SUBSCRIBE_TIMEOUT.as_secs()))??
+        }
+    };
+    let (welcome, mut subscription) = admit(hub, &subscribe, address)?;
+    io.write_all(&welcome).await?;
+    send_all(io, &mut subscription).await
+}
+
+async fn read_subscribe(io: &mut GuardedIo) -> Result<Subscribe, End> {
+    let mut received = Vec::with_capacity(256);
+    loop {
+        if let Some((subscribe, used_bytes)) = protocol::parse_subscribe(&received)? {
+            return match received.get(used_bytes) {
+                None => Ok(subscribe),
+                Some(_more) => Err(unexpected(&received, used_bytes).into()),
+            };
+        }
+        let mut chunk = [0; 256];
+        let count = io.read(&mut chunk).await?;
+        if count == 0 {
+            return Err(End::Gone(io::ErrorKind::UnexpectedEof.into()));
+        }
+        received.extend_from_slice(chunk.get(..count).unwrap_or_default());
+    }
+}
+
+/// What is wrong with bytes that follow SUBSCRIBE: nothing is expected there.
+fn unexpected(received: &[u8], used_bytes: usize) -> WireError {
+    // Place of the type byte in a message: after the length word and the version.
+    WireError::Type(received.get(used_bytes + 5).copied().unwrap_or(0))
+}
+
+fn admit(
+    hub: &Hub,
+    subscribe: &Subscribe,
+    address: IpAddr,
+) -> Result<(Bytes, Subscription), WireError> {
+    let unknown = || WireError::UnknownSource(subscribe.source.clone());
+    let source = match subscribe.source.as_str() {
+        "" => 0,
+        name => hub.find_source(name).ok_or_else(unknown)?,
+    };
+    let name = hub.sources().get(source).ok_or_else(unknown)?.name();
+    let client = hub
+        .clients()
+        .admit(Protocol::Wire, address)
+        .map_err(|refusal| WireError::TooManyClients(refusal.to_string()))?;
+    let welcome = serde_json::json!({
+        "source": name,
+        "server": concat!("wigwag ", env!("CARGO_PKG_VERSION")),
+        "format": "jpeg",
+    });
+    let frames = subscribe
+        .frames
+        .then(|| hub.watch_frames(source, Protocol::Wire))
+        .flatten();
+    let predictions = subscribe
+        .predictions
+        .then(|| hub.watch_predictions(Some(source), Protocol::Wire));
+    let stopping = hub.stopping();
+    let subscription = Subscription {
+        frames,
+        predictions,
+        stopping,
+        _client: client,
+    };
+    Ok((
+        protocol::welcome(welcome.to_string().as_bytes()),
+        subscription,
+    ))
+}
+
+/// Sends what comes; only an end gets out of here.
+async fn send_all(io: &mut GuardedIo, subscription: &mut Subscription) -> Result<(), End> {
+    let mut last_write = Instant::now();
+    loop {
+        let [header, body] = next_message(io, subscription, last_write).await?;
+        io.write_all_buf(&mut header.chain(body)).await?;
+        last_write = Instant::now();
+    }
+}
+
+/// Waits for the next message, in its two parts. Nothing is lost when one of the others comes
+/// first: predictions before frames, because they are small and each is wanted.
+async fn next_message(
+    io: &mut GuardedIo,
+    subscription: &mut Subscription,
+    last_write: Instant,
+) -> Result<[Bytes; 2], End> {
+    let mut received = [0; 16];
+    tokio::select! {
+        biased;
+        () = subscription.stopping.wait() => Err(WireError::Stopping.into()),
+        read = io.read(&mut received) => Err(match read? {
+            0 => End::Gone(io::ErrorKind::UnexpectedEof.into()),
+            count => unexpected(received.get(..count).unwrap_or_default(), 0).into(),
+        }),
+        Some(prediction) = next_of(&mut subscription.predictions, PredictionWatch::next) => {
+            let json = prediction.json();
+            let (sequence, time_us) = (prediction.sequence, prediction.capture_time_us);
+            Ok([protocol::prediction_header(sequence, time_us, json.len()), json])
+        }
+        Some(frame) = next_of(&mut subscription.frames, FrameWatch::next) => Ok(frame.wire()),
+        () = tokio::time::sleep_until(last_write + PING_AFTER) => {
+            Ok([protocol::ping(), Bytes::new()])
+        }
+    }
+}
+
+/// The next item of something that may not be subscribed to; then it waits for ever.
+async fn next_of<W, T>(watch: &mut Option<W>, next: impl AsyncFnOnce(&mut W) -> T) -> T {
+    match watch {
+        Some(watch) => next(watch).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells the client why it is ended, then gives it a moment to read that.
+async fn say_farewell(io: &mut GuardedIo, error: &WireError) {
+    let farewell = async {
+        io.write_all(&protocol::error(error)).await?;
+        io.shutdown().await?;
+        let mut rest = [0; 1024];
+        let mut left_bytes = FAREWELL_BYTES_MAX;
+        while left_bytes > 0 {
+            match io.read(&mut rest).await? {
+                0 => break,
+                count => left_bytes = left_bytes.saturating_sub(count),
+            }
+        }
+        Ok::<(), io::Error>(())
+    };
+    if let Ok(Err(error)) = tokio::time::timeout(FAREWELL_TIMEOUT, farewell).await {
+        tracing::debug!("cannot say why a wire client is ended: {error}");
+    }
+}

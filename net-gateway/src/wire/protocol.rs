@@ -1,0 +1,222 @@
+//! Wire protocol v1: bytes to messages and back, as `WIRE.md` says. All integers are big-endian.
+//!
+//! Pure functions over bytes: no socket, no clock. What a client sends is input: every length is
+//! checked before it is used, and nothing is allocated for a message that is refused.
+
+use crate::frame_message::FrameFacts;
+use bytes::{BufMut, Bytes, BytesMut};
+use thiserror::Error;
+
+/// The protocol version that this gateway speaks.
+pub const VERSION: u8 = 1;
+/// Longest message that a client may send, in bytes, its length word included.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 4096;
+/// Bytes of the length word.
+const LENGTH_BYTES: usize = 4;
+/// Bytes of version, type and reserved, which every message has and its length counts.
+const HEADER_BYTES: usize = 4;
+/// Bytes of sequence and capture time at the start of FRAME and PREDICTION bodies.
+const STAMP_BYTES: usize = 16;
+/// Bytes of width and height in a FRAME body.
+const SIZE_BYTES: usize = 8;
+
+/// Client to server: which source, and what of it.
+pub const TYPE_SUBSCRIBE: u8 = 1;
+/// Server to client: the answer to SUBSCRIBE.
+pub const TYPE_WELCOME: u8 = 16;
+/// Server to client: one frame.
+pub const TYPE_FRAME: u8 = 17;
+/// Server to client: one prediction.
+pub const TYPE_PREDICTION: u8 = 18;
+/// Server to client: nothing else was sent for a while.
+pub const TYPE_PING: u8 = 19;
+/// Server to client: why the connection ends.
+pub const TYPE_ERROR: u8 = 127;
+
+/// Bit of SUBSCRIBE's `want`: frames.
+pub const WANT_FRAMES: u8 = 1;
+/// Bit of SUBSCRIBE's `want`: predictions.
+pub const WANT_PREDICTIONS: u8 = 2;
+
+/// What a client may send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscribe {
+    /// Frames are wanted.
+    pub frames: bool,
+    /// Predictions are wanted.
+    pub predictions: bool,
+    /// Name of the source; empty means the first one.
+    pub source: String,
+}
+
+/// Why a connection is refused or ended; each has its code in the ERROR message.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WireError {
+    /// The version byte is not [`VERSION`].
+    #[error("protocol version {0} is not spoken here, expected {VERSION}")]
+    Version(u8),
+    /// The type byte is none that a client may send at this point.
+    #[error("message type {0} is not expected here, expected {TYPE_SUBSCRIBE} (SUBSCRIBE) first")]
+    Type(u8),
+    /// The length word is beyond the limit, or shorter than the message header.
+    #[error(
+        "message length {0} is outside {HEADER_BYTES}..={max}",
+        max = CLIENT_MESSAGE_BYTES_MAX - LENGTH_BYTES
+    )]
+    Length(u32),
+    /// The body does not have the form that its type demands.
+    #[error("malformed SUBSCRIBE: {0}")]
+    Malformed(&'static str),
+    /// There is no source of that name.
+    #[error("there is no source named `{0}`")]
+    UnknownSource(String),
+    /// A limit on clients is reached.
+    #[error("{0}")]
+    TooManyClients(String),
+    /// SUBSCRIBE did not come in time.
+    #[error("no SUBSCRIBE came within {0} s")]
+    Timeout(u64),
+    /// The gateway stops.
+    #[error("the gateway is stopping, connect again in a moment")]
+    Stopping,
+}
+
+impl WireError {
+    /// The code in the ERROR message.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        match self {
+            Self::Version(_) => 1,
+            Self::Type(_) => 2,
+            Self::Length(_) => 3,
+            Self::Malformed(_) => 4,
+            Self::UnknownSource(_) => 5,
+            Self::TooManyClients(_) => 6,
+            Self::Timeout(_) => 7,
+            Self::Stopping => 8,
+        }
+    }
+}
+
+/// Reads the first message of a client from the bytes received so far.
+///
+/// `Ok(None)` means that more bytes are needed; it never asks for more than
+/// [`CLIENT_MESSAGE_BYTES_MAX`] in all. A wrong version, type or length is refused as soon as its
+/// own bytes are there. With a message comes the number of bytes that it used.
+///
+/// # Errors
+///
+/// The [`WireError`] that the client is to be told before its connection is closed.
+pub fn parse_subscribe(bytes: &[u8]) -> Result<Option<(Subscribe, usize)>, WireError> {
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
+        return Ok(None);
+    };
+    let length = u32::from_be_bytes(*length);
+    let length_bytes = length as usize;
+    if !(HEADER_BYTES..=CLIENT_MESSAGE_BYTES_MAX - LENGTH_BYTES).contains(&length_bytes) {
+        return Err(WireError::Length(length));
+    }
+    match *rest {
+        [version, ..] if version != VERSION => return Err(WireError::Version(version)),
+        [_, kind, ..] if kind != TYPE_SUBSCRIBE => return Err(WireError::Type(kind)),
+        _ => {}
+    }
+    let Some(message) = rest.get(..length_bytes) else {
+        return Ok(None);
+    };
+    let subscribe = parse_body(message)?;
+    Ok(Some((subscribe, LENGTH_BYTES + length_bytes)))
+}
+
+fn parse_body(message: &[u8]) -> Result<Subscribe, WireError> {
+    let [
+        _,
+        _,
+        reserved_high,
+        reserved_low,
+        want,
+        name_bytes,
+        name @ ..,
+    ] = message
+    else {
+        return Err(WireError::Malformed("the body has fewer than 2 bytes"));
+    };
+    if [*reserved_high, *reserved_low] != [0, 0] {
+        return Err(WireError::Malformed("the reserved bytes are not zero"));
+    }
+    if *want == 0 || *want > WANT_FRAMES | WANT_PREDICTIONS {
+        return Err(WireError::Malformed("want is outside 1..=3"));
+    }
+    if name.len() != usize::from(*name_bytes) {
+        return Err(WireError::Malformed(
+            "name_len is not the length of the name",
+        ));
+    }
+    let Ok(source) = std::str::from_utf8(name) else {
+        return Err(WireError::Malformed("the name is not UTF-8"));
+    };
+    Ok(Subscribe {
+        frames: want & WANT_FRAMES != 0,
+        predictions: want & WANT_PREDICTIONS != 0,
+        source: source.to_owned(),
+    })
+}
+
+/// The first 32 bytes of a FRAME message; the JPEG of `jpeg_len` bytes follows.
+#[must_use]
+pub fn frame_header(facts: &FrameFacts, jpeg_len: usize) -> Bytes {
+    let mut bytes = header(TYPE_FRAME, STAMP_BYTES + SIZE_BYTES, jpeg_len);
+    bytes.put_u64(facts.sequence);
+    bytes.put_u64(facts.capture_time_us);
+    bytes.put_u32(facts.width_px);
+    bytes.put_u32(facts.height_px);
+    bytes.freeze()
+}
+
+/// The first 24 bytes of a PREDICTION message; the JSON of `json_len` bytes follows.
+#[must_use]
+pub fn prediction_header(sequence: u64, capture_time_us: u64, json_len: usize) -> Bytes {
+    let mut bytes = header(TYPE_PREDICTION, STAMP_BYTES, json_len);
+    bytes.put_u64(sequence);
+    bytes.put_u64(capture_time_us);
+    bytes.freeze()
+}
+
+/// A whole WELCOME message around its JSON.
+#[must_use]
+pub fn welcome(json: &[u8]) -> Bytes {
+    let mut bytes = header(TYPE_WELCOME, json.len(), 0);
+    bytes.put_slice(json);
+    bytes.freeze()
+}
+
+/// A whole PING message.
+#[must_use]
+pub fn ping() -> Bytes {
+    header(TYPE_PING, 0, 0).freeze()
+}
+
+/// A whole ERROR message.
+#[must_use]
+pub fn error(error: &WireError) -> Bytes {
+    let text = error.to_string();
+    let mut bytes = header(TYPE_ERROR, 2 + text.len(), 0);
+    bytes.put_u16(error.code());
+    bytes.put_slice(text.as_bytes());
+    bytes.freeze()
+}
+
+/// Length, version, type and reserved; `following_len` bytes of the body are sent separately.
+fn header(kind: u8, own_len: usize, following_len: usize) -> BytesMut {
+    // A payload is bounded by a ring's frame slot, far below 4 GiB.
+    let length = u32::try_from(HEADER_BYTES + own_len + following_len).unwrap_or(u32::MAX);
+    let mut bytes = BytesMut::with_capacity(LENGTH_BYTES + HEADER_BYTES + own_len);
+    bytes.put_u32(length);
+    bytes.put_u8(VERSION);
+    bytes.put_u8(kind);
+    bytes.put_u16(0);
+    bytes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+//! The gateway over real sockets: a segment, the pump and the server in this process, real clients
+//! of every protocol beside each other. No test waits for time to pass; each waits for a message.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod client;
+mod gateway;
+
+mod events;
+mod pages;
+mod raw_frames;
+mod stream;
+mod wire;
+mod ws;
