@@ -1,0 +1,114 @@
+//! One frame from a source into the ring: claim, fill, check, publish.
+//!
+//! Neighbours: [`crate::run`] calls it in its loop; the source fills the frame slot in place, and
+//! the ring checks that what it says about the frame fits its length. Nothing is kept or queued.
+
+use crate::source::{BadFrame, FilledFrame, FrameOutcome, FrameTarget, Source, SourceError};
+use shm_layout::MonotonicNs;
+use shm_layout::ring::Publisher;
+use std::collections::BTreeSet;
+
+/// What one turn brought.
+#[derive(Debug)]
+pub enum Turn {
+    /// A frame was published; `lost` frames of the source are missing before it.
+    Published {
+        /// Frames lost or left out between this frame and the one before.
+        lost: u64,
+    },
+    /// No frame came in time.
+    Nothing,
+    /// No frame slot was free.
+    NoFrameSlot,
+    /// A frame came that must not be shown.
+    Bad(BadFrame),
+    /// The source is gone.
+    Gone(SourceError),
+    /// The source has nothing more to give.
+    Ended,
+}
+
+/// Moves frames, and remembers what is needed to count and to log.
+#[derive(Debug, Default)]
+pub struct Mover {
+    last_driver_sequence: Option<u64>,
+    reasons_logged: BTreeSet<&'static str>,
+}
+
+impl Mover {
+    /// Forgets the source's numbers: it was opened anew.
+    pub fn start_over(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Asks `source` for one frame until `deadline` and publishes it.
+    pub fn turn(
+        &mut self,
+        source: &mut dyn Source,
+        publisher: &mut Publisher<'_>,
+        deadline: MonotonicNs,
+    ) -> Turn {
+        let Some(mut writer) = publisher.claim() else {
+            return Turn::NoFrameSlot;
+        };
+        let sequence = writer.sequence();
+        let payload = writer.payload();
+        match source.next_frame(FrameTarget {
+            payload,
+            sequence,
+            deadline,
+        }) {
+            FrameOutcome::Frame(FilledFrame { len_bytes, meta }) => {
+                match writer.publish(&meta, len_bytes) {
+                    Ok(_) => Turn::Published {
+                        lost: self.lost_before(meta.driver_sequence),
+                    },
+                    Err(refused) => Turn::Bad(BadFrame::Refused(refused.to_string())),
+                }
+            }
+            FrameOutcome::Nothing => Turn::Nothing,
+            FrameOutcome::Bad(bad) => Turn::Bad(bad),
+            FrameOutcome::Gone(error) => Turn::Gone(error),
+            FrameOutcome::Ended => Turn::Ended,
+        }
+    }
+
+    /// Frames missing before the one with this number.
+    fn lost_before(&mut self, driver_sequence: u64) -> u64 {
+        let last = self.last_driver_sequence.replace(driver_sequence);
+        last.map_or(0, |last| {
+            driver_sequence.saturating_sub(last).saturating_sub(1)
+        })
+    }
+
+    /// Whether a bad frame deserves a log line: the first of its reason since the source was
+    /// opened. The rest is counted.
+    pub fn is_news(&mut self, bad: &BadFrame) -> bool {
+        self.reasons_logged.insert(bad.reason())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_in_the_drivers_numbers_are_counted() {
+        let mut mover = Mover::default();
+        let lost: Vec<u64> = [7, 8, 11, 11, 12, 3].map(|n| mover.lost_before(n)).into();
+        assert_eq!(lost, [0, 0, 2, 0, 0, 0]);
+        mover.start_over();
+        assert_eq!(mover.lost_before(1_000), 0);
+    }
+
+    #[test]
+    fn each_reason_is_news_once_for_each_opening() {
+        let mut mover = Mover::default();
+        let oversize = |found| BadFrame::Oversize { found, capacity: 1 };
+        assert!(mover.is_news(&oversize(2)));
+        assert!(!mover.is_news(&oversize(3)));
+        assert!(mover.is_news(&BadFrame::Empty));
+        mover.start_over();
+        assert!(mover.is_news(&oversize(2)));
+    }
+}
