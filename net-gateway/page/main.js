@@ -97,6 +97,7 @@ function takeStatus(status) {
 }
 
 function takePrediction(prediction) {
+  if (prediction.source !== state.source) return;
   const now = performance.now();
   clock.note(prediction, Date.now());
   rates.predictions.note(now);

@@ -30,10 +30,12 @@ export class Stage {
     this.hasHands = true;
     this.framesDrawn = 0;
     this.drawnFrame = null;
+    this.scale = 0;
     /** What is on the canvas now; `overlay` is the frame's own prediction, if drawn. */
     this.drawn = { sequence: null, overlay: null };
     this.request = 0;
-    new ResizeObserver(() => this.resize()).observe(canvas);
+    // Drawn at once: waiting for the next refresh with an empty canvas would flicker.
+    new ResizeObserver(() => this.fit() && this.draw()).observe(canvas);
   }
 
   /** Makes `frame` the shown one; its bitmap now belongs to the stage. */
@@ -71,16 +73,16 @@ export class Stage {
     this.ask();
   }
 
-  resize() {
-    const scale = window.devicePixelRatio || 1;
-    const width = Math.min(CANVAS_SIDE_PX_MAX, Math.round(this.canvas.clientWidth * scale));
-    const height = Math.min(CANVAS_SIDE_PX_MAX, Math.round(this.canvas.clientHeight * scale));
-    if (width === 0 || height === 0) return;
-    if (width === this.canvas.width && height === this.canvas.height) return;
+  /** Gives the canvas as many pixels as the screen has there; tells whether that emptied it. */
+  fit() {
+    this.scale = window.devicePixelRatio || 1;
+    const width = Math.min(CANVAS_SIDE_PX_MAX, Math.round(this.canvas.clientWidth * this.scale));
+    const height = Math.min(CANVAS_SIDE_PX_MAX, Math.round(this.canvas.clientHeight * this.scale));
+    if (width === 0 || height === 0) return false;
+    if (width === this.canvas.width && height === this.canvas.height) return false;
     this.canvas.width = width;
     this.canvas.height = height;
-    // Setting the size has emptied the canvas; waiting for the next refresh would flicker.
-    this.draw();
+    return true;
   }
 
   ask() {
@@ -90,6 +92,8 @@ export class Stage {
   draw() {
     cancelAnimationFrame(this.request);
     this.request = 0;
+    // A window that moved to another screen has other pixels in the same size.
+    if (this.scale !== window.devicePixelRatio) this.fit();
     const { canvas, context, frame } = this;
     const scale = canvas.clientWidth > 0 ? canvas.width / canvas.clientWidth : 1;
     context.setTransform(scale, 0, 0, scale, 0, 0);
