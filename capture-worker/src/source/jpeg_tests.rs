@@ -127,12 +127,13 @@ fn a_cut_image_is_dropped_and_what_follows_is_found_again() {
         let stream = [&first[..cut], &follows].concat();
         let spans = split(&stream, 1000);
         let len_bytes = second.len() as u64;
-        // The image right behind the cut may be mixed with the one before it, no other.
+        // The image right behind the cut may be mixed with the one before it, and be found a second
+        // time from the start inside its comment; no other is touched.
         let is_true = |span: &Span| {
             span.offset >= cut as u64 && (span.offset - cut as u64).is_multiple_of(len_bytes)
         };
         assert!(
-            spans.iter().filter(|span| !is_true(span)).count() <= 1,
+            spans.iter().filter(|span| !is_true(span)).count() <= 2,
             "{cut}"
         );
         let last = Span {
