@@ -126,7 +126,7 @@ pub struct CaptureAssignment {
 
 /// Where the frames of a source come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum SourceKind {
     /// A V4L2 camera.
     V4l2 {
@@ -254,4 +254,71 @@ pub struct SourceMode {
     pub height_px: u32,
     /// Nominal rate, frames a second.
     pub fps: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The channel's format knows less than JSON does: every kind of assignment must survive it.
+    #[test]
+    fn every_assignment_survives_the_channel() {
+        let source = |kind| CaptureAssignment {
+            source: 1,
+            name: "cam0".into(),
+            kind,
+        };
+        let (width_px, height_px) = (640, 480);
+        let assignments = [
+            Assignment::Capture(source(SourceKind::V4l2 {
+                device: "auto".into(),
+                width_px,
+                height_px,
+                fps: 30,
+                format: Some(PixelFormat::Nv12),
+            })),
+            Assignment::Capture(source(SourceKind::Clip {
+                path: None,
+                fps: None,
+                looped: true,
+            })),
+            Assignment::Capture(source(SourceKind::Pattern {
+                width_px,
+                height_px,
+                fps: 29.97,
+                format: PixelFormat::Rgb24,
+            })),
+            Assignment::Infer(InferAssignment {
+                lane: 1,
+                sources: vec!["cam0".into()],
+                manifest: Some("/m/manifest.toml".into()),
+                profile: "lite".into(),
+                max_hands: 2,
+            }),
+            Assignment::Gateway(GatewayAssignment {
+                instance: "default".into(),
+                sources: vec![SourceName {
+                    name: "cam0".into(),
+                    kind: "v4l2".into(),
+                }],
+                jpeg_quality: 80,
+                max_clients: 256,
+                max_clients_per_address: 64,
+                write_timeout_ms: 10_000,
+            }),
+        ];
+        let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
+        for assignment in assignments {
+            let start = Start {
+                assignment,
+                orphan_grace_ms: 5000,
+            };
+            let before = format!("{start:?}");
+            sender.send(ToWorker::Start(start)).unwrap();
+            let ToWorker::Start(after) = receiver.recv().unwrap() else {
+                panic!("another message")
+            };
+            assert_eq!(format!("{after:?}"), before);
+        }
+    }
 }

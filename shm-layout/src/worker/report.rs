@@ -80,6 +80,9 @@ pub(super) fn log_to_stderr() {
         .with_ansi(false)
         .with_target(false)
         .without_time()
+        // A broken pipe behind standard error (the supervisor was killed) must not end a worker
+        // that could go on serving.
+        .log_internal_errors(false)
         .init();
 }
 
