@@ -11,6 +11,7 @@
 
 pub mod agree;
 pub mod cli;
+pub mod complaint;
 pub mod fractions;
 pub mod hand;
 pub mod image;
@@ -18,3 +19,5 @@ pub mod model;
 pub mod pipeline;
 pub mod predict;
 pub mod recognizer;
+pub mod rotation;
+pub mod run;

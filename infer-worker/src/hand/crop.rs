@@ -77,15 +77,14 @@ fn columns_inside(row: &Row, picture: &Picture, side: usize) -> Range<usize> {
         picture.height_px as f32 - 1.0,
     ];
     let (mut first, mut last) = (0.0_f32, side as f32 - 1.0);
-    for axis in 0..2 {
-        let (start, step) = (row.start[axis], row.step[axis]);
+    for ((start, step), most) in row.start.into_iter().zip(row.step).zip(most) {
         if step.abs() < 1e-6 {
-            if !(0.0..most[axis]).contains(&start) {
+            if !(0.0..most).contains(&start) {
                 return 0..0;
             }
             continue;
         }
-        let (a, b) = (-start / step, (most[axis] - start) / step);
+        let (a, b) = (-start / step, (most - start) / step);
         first = first.max(a.min(b));
         last = last.min(a.max(b));
     }

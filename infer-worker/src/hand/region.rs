@@ -160,9 +160,9 @@ fn span(landmarks: &Landmarks, place: impl Fn([f32; 3]) -> [f32; 2]) -> Span {
     for index in SPANNING {
         debug_assert!(index < LANDMARKS);
         let point = place(landmarks[index]);
-        for axis in 0..2 {
-            span.least[axis] = span.least[axis].min(point[axis]);
-            span.most[axis] = span.most[axis].max(point[axis]);
+        for (axis, value) in point.into_iter().enumerate() {
+            span.least[axis] = span.least[axis].min(value);
+            span.most[axis] = span.most[axis].max(value);
         }
     }
     span

@@ -131,14 +131,14 @@ mod tests {
             .windows(2)
             .position(|pair| pair == [0xFF, 0xC0])
             .expect("SOF0");
-        bytes[frame_header + 5..frame_header + 9].copy_from_slice(&[0xFF; 4]);
+        bytes[frame_header + 5..frame_header + 9].copy_from_slice(&[0x3E, 0x80, 0x3E, 0x80]);
         let mut picture = Picture::default();
         let result = decode(&bytes, 1 << 20, |_| Denominator::One, &mut picture);
         assert!(
             matches!(
                 result,
                 Err(ImageError::Size {
-                    width_px: 65_535,
+                    width_px: 16_000,
                     ..
                 })
             ),

@@ -1,0 +1,230 @@
+//! The work loop: newest untaken frame → hands → prediction slot.
+//!
+//! Upstream: `shm-layout/src/ring/subscriber.rs` (takes and leases). Downstream:
+//! `shm-layout/src/prediction_slot.rs`. In between: [`Pipeline`].
+//!
+//! A frame is held only while it is copied or converted, never while the networks run. A frame
+//! that cannot be decoded is counted and passed over. What is known of a source lies in its
+//! prediction slot, so this loop keeps no state that a restart could lose.
+
+use crate::complaint::Complaints;
+use crate::image::ImageError;
+use crate::model::{ModelError, ModelSet, locate};
+use crate::pipeline::{Outcome, Pipeline};
+use crate::rotation::Rotation;
+use shm_layout::control::{Assignment, FromWorker, InferAssignment, ModelInfo};
+use shm_layout::exit::ExitReason;
+use shm_layout::prediction::{HANDS_MAX, PredictionSlot};
+use shm_layout::prediction_slot::Published;
+use shm_layout::process_table::{Counter, Stage};
+use shm_layout::ring::{FrameLease, Subscriber};
+use shm_layout::worker::{Worker, WorkerFailure};
+use shm_layout::{FrameMeta, MonotonicNs, PixelFormat, Prediction, Sequence};
+use std::time::Duration;
+
+/// Longest sleep without frames; bounds how late a drain is noticed and how rare heartbeats get.
+const WAIT_MAX: Duration = Duration::from_millis(100);
+/// A prediction further away in time than this says nothing about where the hands are now.
+const TRACK_MAX: Duration = Duration::from_millis(500);
+
+/// One source, as this worker sees it.
+struct Feed<'s> {
+    name: &'s str,
+    frames: Subscriber<'s>,
+    predictions: PredictionSlot<'s>,
+    complaints: Complaints,
+    corrupt: u64,
+}
+
+/// What is remembered of a frame after its lease has ended.
+struct Taken {
+    sequence: Sequence,
+    meta: FrameMeta,
+    publish: MonotonicNs,
+    take: MonotonicNs,
+}
+
+/// Serves frames until asked to drain.
+///
+/// # Errors
+/// [`WorkerFailure`]: the model cannot be used, or the runtime failed.
+pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
+    let Assignment::Infer(work) = worker.assignment() else {
+        return Err(WorkerFailure::bug("no inference was assigned"));
+    };
+    worker.beat(Stage::Loading);
+    let mut pipeline = load(work).map_err(|error| {
+        WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
+    })?;
+    worker.send(FromWorker::Model(model_info(pipeline.model())));
+    let mut feeds = feeds(worker, work)?;
+    let mut rotation = Rotation::new(feeds.len());
+    let mut jpeg = Vec::new();
+    worker.ready();
+    let arrivals = worker.segment().frame_event();
+    while !worker.should_drain() {
+        worker.beat(Stage::Waiting);
+        let seen = arrivals.observe();
+        let mut served = None;
+        for source in rotation.order() {
+            if serve(
+                worker,
+                work.lane,
+                &mut feeds[source],
+                &mut pipeline,
+                &mut jpeg,
+            )? {
+                served = Some(source);
+                break;
+            }
+        }
+        match served {
+            Some(source) => rotation.served(source),
+            None => arrivals.wait(seen, WAIT_MAX),
+        }
+    }
+    Ok(())
+}
+
+/// Takes and answers the newest frame of a source; false if there was none to take.
+fn serve(
+    worker: &Worker,
+    lane: usize,
+    feed: &mut Feed<'_>,
+    pipeline: &mut Pipeline,
+    jpeg: &mut Vec<u8>,
+) -> Result<bool, WorkerFailure> {
+    // What the last look passed over: a lease borrows the counter's owner.
+    let corrupt = feed.frames.corrupt();
+    worker.count(Counter::CorruptFrames, corrupt - feed.corrupt);
+    feed.corrupt = corrupt;
+    let Some(lease) = feed.frames.take_latest() else {
+        return Ok(false);
+    };
+    let take = MonotonicNs::now();
+    worker.beat(Stage::Decoding);
+    worker.count(Counter::Taken, 1);
+    worker.count(Counter::Skipped, lease.skipped());
+    let (sequence, meta, publish) = (lease.sequence(), *lease.meta(), lease.publish_time());
+    let taken = Taken {
+        sequence,
+        meta,
+        publish,
+        take,
+    };
+    let previous = feed
+        .predictions
+        .latest()
+        .filter(|last| is_fresh(last.capture, meta.capture));
+    if let Err(error) = decode(lease, pipeline, previous.as_ref(), jpeg) {
+        worker.count(Counter::Undecodable, 1);
+        if let Some(frames) = feed.complaints.add(take) {
+            let name = feed.name;
+            tracing::warn!(
+                "{name}: frame {} skipped: {error} ({frames} since the last report)",
+                sequence.0
+            );
+        }
+        return Ok(true);
+    }
+    worker.beat(Stage::Inferring);
+    let outcome = pipeline
+        .recognize()
+        .map_err(|error| WorkerFailure::bug(error.to_string()))?;
+    worker.beat(Stage::Publishing);
+    worker.count(Counter::Detections, outcome.detected.into());
+    let prediction = prediction(worker, pipeline.model(), &taken, outcome);
+    match feed.predictions.publish(lane, &prediction) {
+        Some(Published::Latest) => {}
+        Some(Published::Stale) => worker.count(Counter::StalePredictions, 1),
+        None => return Err(WorkerFailure::bug(format!("no prediction lane {lane}"))),
+    }
+    Ok(true)
+}
+
+/// Reads the frame and ends the lease. A JPEG is copied first: its decoder must not read memory
+/// that another process maps writable.
+fn decode(
+    lease: FrameLease<'_>,
+    pipeline: &mut Pipeline,
+    previous: Option<&Prediction>,
+    jpeg: &mut Vec<u8>,
+) -> Result<(), ImageError> {
+    let (meta, sequence) = (*lease.meta(), lease.sequence().0);
+    if meta.format != PixelFormat::Mjpeg {
+        return pipeline.load_raw(&meta, lease.payload(), previous, sequence);
+    }
+    jpeg.clear();
+    jpeg.extend_from_slice(lease.payload());
+    drop(lease);
+    pipeline.load_jpeg(jpeg, previous, sequence)
+}
+
+/// Whether a prediction tells where the hands of a frame are; it may be of a newer frame, when
+/// another worker was faster.
+fn is_fresh(prediction: MonotonicNs, frame: MonotonicNs) -> bool {
+    frame.since(prediction).max(prediction.since(frame)) <= TRACK_MAX
+}
+
+fn prediction(worker: &Worker, model: &ModelSet, taken: &Taken, outcome: Outcome) -> Prediction {
+    Prediction {
+        sequence: taken.sequence,
+        generation: worker.generation(),
+        capture: taken.meta.capture,
+        capture_wall_us: taken.meta.capture_wall_us,
+        publish: taken.publish,
+        take: taken.take,
+        done: MonotonicNs::now(),
+        width_px: taken.meta.width_px,
+        height_px: taken.meta.height_px,
+        model: model.sha256,
+        detected: outcome.detected,
+        hands: outcome.hands,
+    }
+}
+
+fn load(work: &InferAssignment) -> Result<Pipeline, ModelError> {
+    let manifest = locate::manifest_path(work.manifest.as_deref())?;
+    let model = ModelSet::open(&manifest, &work.profile)?;
+    Pipeline::load(model, work.max_hands.clamp(1, HANDS_MAX))
+}
+
+fn model_info(model: &ModelSet) -> ModelInfo {
+    ModelInfo {
+        name: model.name.clone(),
+        profile: model.profile.clone(),
+        sha256: model.sha256_hex(),
+        labels: model.labels.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn feeds<'s>(
+    worker: &'s Worker,
+    work: &'s InferAssignment,
+) -> Result<Vec<Feed<'s>>, WorkerFailure> {
+    let segment = worker.segment();
+    let feed = |(source, name): (usize, &'s String)| -> Result<Feed<'s>, WorkerFailure> {
+        Ok(Feed {
+            name,
+            frames: segment.subscriber(source, worker.place())?,
+            predictions: segment.predictions(source)?,
+            complaints: Complaints::default(),
+            corrupt: 0,
+        })
+    };
+    work.sources.iter().enumerate().map(feed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_fresh_reaches_half_a_second_both_ways() {
+        let ms = |ms: u64| MonotonicNs(ms * 1_000_000);
+        assert!(is_fresh(ms(1000), ms(1500)));
+        assert!(!is_fresh(ms(1000), ms(1501)));
+        assert!(is_fresh(ms(1500), ms(1000)));
+        assert!(!is_fresh(ms(1501), ms(1000)));
+    }
+}

@@ -1,0 +1,151 @@
+//! The commands for people, through the real binary.
+
+use infer_worker::image::{Picture, decode_file, mjpeg::Clip};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A frame of the demo clip in the middle of the gesture `Victory`.
+const VICTORY_FRAME: usize = 130;
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn infer_worker(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_infer-worker"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("start")
+}
+
+fn manifest() -> String {
+    project("models/manifest.toml")
+        .canonicalize()
+        .expect("path")
+        .display()
+        .to_string()
+}
+
+fn frame() -> Vec<u8> {
+    let path = project("capture-worker/demo/demo-640x480-15fps.mjpeg");
+    let clip = fs::read(path).expect("clip");
+    Clip::new(&clip).nth(VICTORY_FRAME).expect("frame").to_vec()
+}
+
+fn to_png(jpeg: &[u8]) -> Vec<u8> {
+    let mut picture = Picture::default();
+    decode_file(jpeg, &mut picture).expect("decode");
+    let mut bytes = Vec::new();
+    let (width, height) = (picture.width_px as u32, picture.height_px as u32);
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().expect("header");
+    writer.write_image_data(&picture.pixels).expect("data");
+    writer.finish().expect("end");
+    bytes
+}
+
+#[test]
+fn predict_answers_good_images_and_names_bad_ones() {
+    let folder = tempfile::tempdir().expect("folder");
+    let jpeg = frame();
+    fs::write(folder.path().join("hand.jpg"), &jpeg).expect("write");
+    fs::write(folder.path().join("hand.png"), to_png(&jpeg)).expect("write");
+    fs::write(folder.path().join("cut.jpg"), &jpeg[..jpeg.len() / 2]).expect("write");
+    fs::write(folder.path().join("words.txt"), "no image").expect("write");
+
+    let manifest = manifest();
+    let images = [
+        "hand.jpg",
+        "cut.jpg",
+        "nowhere.jpg",
+        "words.txt",
+        "hand.png",
+    ];
+    let arguments = [&["predict", "--manifest", &manifest], &images[..]].concat();
+    let output = infer_worker(&arguments, folder.path());
+
+    assert_eq!(output.status.code(), Some(69));
+    let stdout = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<Value> = stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("json"))
+        .collect();
+    let sources: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line["source"].as_str())
+        .collect();
+    assert_eq!(sources, ["hand.jpg", "hand.png"]);
+    for line in &lines {
+        assert_eq!(line["hands"].as_array().map(Vec::len), Some(1), "{line}");
+        assert_eq!(line["hands"][0]["gesture"], "Victory");
+        assert_eq!(line["hands"][0]["handedness"], "Right");
+        assert_eq!(
+            line["hands"][0]["landmarks"].as_array().map(Vec::len),
+            Some(21)
+        );
+    }
+
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    let told: Vec<&str> = stderr
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
+    assert_eq!(told.len(), 3, "{stderr}");
+    for (line, image) in told.iter().zip(["cut.jpg", "nowhere.jpg", "words.txt"]) {
+        assert!(line.contains(image), "{line}");
+    }
+    assert_eq!(
+        stderr
+            .lines()
+            .filter(|line| line.starts_with("hint: "))
+            .count(),
+        3,
+        "{stderr}"
+    );
+}
+
+#[test]
+fn check_model_tells_what_a_start_would_load() {
+    let manifest = manifest();
+    let arguments = [
+        "check-model",
+        "--manifest",
+        &manifest,
+        "--profile",
+        "lite",
+        "--json",
+    ];
+    let output = infer_worker(&arguments, Path::new("/"));
+    assert!(output.status.success());
+    let told: Value = serde_json::from_slice(&output.stdout).expect("json");
+    assert_eq!(told["name"], "mediapipe-hands");
+    assert_eq!(told["profile"], "lite");
+    assert_eq!(told["labels"].as_array().map(Vec::len), Some(8));
+    assert_eq!(told["sha256"].as_str().map(str::len), Some(64));
+}
+
+#[test]
+fn check_model_of_an_unknown_profile_is_a_config_error() {
+    let manifest = manifest();
+    let output = infer_worker(
+        &["check-model", "--manifest", &manifest, "--profile", "x"],
+        Path::new("/"),
+    );
+    assert_eq!(output.status.code(), Some(78));
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    assert!(
+        stderr.starts_with("error: wrong model manifest"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("\nhint: "), "{stderr}");
+}
+
+#[test]
+fn wrong_arguments_are_a_usage_error() {
+    let output = infer_worker(&["predict", "--max-hands", "5", "x.jpg"], Path::new("/"));
+    assert_eq!(output.status.code(), Some(64));
+}
