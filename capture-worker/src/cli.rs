@@ -33,9 +33,6 @@ enum Command {
     },
     /// Says what a source would be, as one JSON object
     Probe {
-        /// Always JSON; accepted for symmetry
-        #[arg(long)]
-        json: bool,
         /// The source as JSON, e.g. '{"type":"clip","path":"hands.mjpeg","looped":true}'
         source: String,
     },
@@ -68,7 +65,7 @@ pub fn main() -> ExitCode {
     let (answer, code) = match command {
         Command::ListDevices { json: true } => (json(&list_cameras()), ExitReason::Stopped),
         Command::ListDevices { json: false } => (table(&list_cameras()), ExitReason::Stopped),
-        Command::Probe { source, .. } => match serde_json::from_str::<SourceKind>(&source) {
+        Command::Probe { source } => match serde_json::from_str::<SourceKind>(&source) {
             Ok(kind) => (json(&probe::probe(&kind)), ExitReason::Stopped),
             Err(error) => {
                 eprintln!("error: `{source}` is no source: {error}");

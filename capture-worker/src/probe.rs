@@ -155,7 +155,7 @@ fn probe_clip(path: Option<&Path>, fps: Option<f64>) -> Result<(Mode, u64), Sour
         format: first.format,
         width_px: first.width_px,
         height_px: first.height_px,
-        fps: clip::effective_fps(fps, clip.own_fps()),
+        fps: clip::rounded(clip::effective_fps(fps, clip.own_fps())),
         device: clip.path().display().to_string(),
     };
     Ok((mode, largest))

@@ -200,4 +200,5 @@ fn the_rate_is_the_one_asked_for_else_the_clips_own_else_the_default() {
     assert_eq!(effective_fps(Some(0.0), None), CLIP_FPS_DEFAULT);
     assert_eq!(effective_fps(None, Some(f64::NAN)), CLIP_FPS_DEFAULT);
     assert_eq!(effective_fps(Some(1e9), None), FPS_MAX);
+    assert_eq!(rounded(30_000.0 / 1_001.0), 29.97);
 }

@@ -275,6 +275,12 @@ pub fn effective_fps(asked: Option<f64>, own: Option<f64>) -> f64 {
     fps.unwrap_or(CLIP_FPS_DEFAULT).clamp(FPS_MIN, FPS_MAX)
 }
 
+/// A rate for people and reports, to 1/1000; the schedule keeps the exact one.
+#[must_use]
+pub fn rounded(fps: f64) -> f64 {
+    (fps * 1000.0).round() / 1000.0
+}
+
 /// Format and size of the first whole frame of a clip.
 ///
 /// # Errors
@@ -310,7 +316,7 @@ impl Source for ClipSource {
             format: first.format,
             width_px: first.width_px,
             height_px: first.height_px,
-            fps,
+            fps: rounded(fps),
             device: clip.path().display().to_string(),
         };
         let pacer = Pacer::new(MonotonicNs::now(), fps, when_late);

@@ -1,10 +1,10 @@
 //! What a camera offers: its formats, sizes and rates, read from the driver.
 //!
-//! Neighbours: `raw` makes the calls, `mode` chooses from the list, `list-devices` prints it.
+//! Neighbours: `node` makes the calls, `mode` chooses from the list, `list-devices` prints it.
 //! Reading the offer changes nothing on the device, and works while another process streams.
 
 use super::mode::{OfferedFormat, OfferedSize, SizeRange, known_format};
-use super::raw::Node;
+use super::node::Node;
 use v4l::frameinterval::FrameIntervalEnum;
 use v4l::framesize::FrameSizeEnum;
 

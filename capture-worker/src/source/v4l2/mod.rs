@@ -1,7 +1,7 @@
 //! V4L2 cameras: found by name, opened in a sensible mode, followed when they come back.
 //!
 //! Neighbours: `identity` and `follow` say which node; `device` and `mode` which mode; `stream`
-//! runs it; `raw` holds every system call. A camera that is missing, busy, frozen or unplugged is
+//! runs it; `node` and `raw` hold every system call. A camera that is missing, busy, frozen or unplugged is
 //! an error with plain words, never the end of the worker: the caller opens it again.
 
 mod device;
@@ -10,6 +10,7 @@ pub mod follow;
 pub mod holder;
 pub mod identity;
 pub mod mode;
+mod node;
 mod raw;
 mod stream;
 mod survey;
@@ -21,7 +22,7 @@ use super::{FrameOutcome, FrameTarget, Mode, Source, SourceError};
 use follow::{DeviceSpec, Situation};
 use identity::{Identity, Roots};
 use mode::{ChosenMode, OfferedFormat, WantedMode};
-use raw::Node;
+use node::Node;
 use shm_layout::MonotonicNs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! The kernel's side of a camera: one open node, its ioctls and its mapped V4L2 buffers.
+//! What cannot be said in safe Rust about a camera: its ioctls, unions and mapped V4L2 buffers.
 //!
-//! Neighbours: `device` asks what a camera offers, `stream` runs its buffers. This is the only
-//! module of the crate with `unsafe`. It decides nothing: no retry, no choice, no state.
+//! Neighbours: `node` makes safe methods of it and is its only user. This is the only module of
+//! the crate with `unsafe`. It decides nothing: no retry of what failed, no choice, no state.
 //!
 //! The structs, request numbers and the ioctl come from the `v4l` crate's raw bindings. Its own
 //! `Device` and stream are not used: they panic on names cut inside a character, on unknown colour
@@ -10,23 +10,15 @@
 #![expect(unsafe_code, reason = "ioctl, mmap and the unions of the V4L2 structs")]
 
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::ffi::c_void;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::fd::AsRawFd;
 use std::ptr::NonNull;
-use v4l::frameinterval::FrameIntervalEnum;
-use v4l::framesize::FrameSizeEnum;
 use v4l::v4l_sys as sys;
 use v4l::v4l2::vidioc;
-
-const CAPTURE: u32 = sys::v4l2_buf_type_V4L2_BUF_TYPE_VIDEO_CAPTURE;
-const MMAP: u32 = sys::v4l2_memory_V4L2_MEMORY_MMAP;
 
 /// How often an ioctl that a signal interrupted is called again.
 const INTERRUPTED_MAX: u32 = 100;
@@ -37,7 +29,7 @@ const INTERRUPTED_MAX: u32 = 100;
 ///
 /// Every bit pattern must be valid, and in the zero value no field may be read as an address by
 /// the request that takes the struct (with memory MMAP the kernel reads none).
-unsafe trait Argument: Copy {}
+pub(super) unsafe trait Argument: Copy {}
 // SAFETY: integers and byte arrays only.
 unsafe impl Argument for sys::v4l2_capability {}
 // SAFETY: integers and byte arrays only.
@@ -58,7 +50,7 @@ unsafe impl Argument for sys::v4l2_buffer {}
 unsafe impl Argument for u32 {}
 
 /// A request number together with the struct that it takes.
-struct Request<T> {
+pub(super) struct Request<T> {
     code: vidioc::_IOC_TYPE,
     argument: PhantomData<T>,
 }
@@ -74,345 +66,74 @@ impl<T: Argument> Request<T> {
     }
 }
 
-const QUERYCAP: Request<sys::v4l2_capability> = Request::new(vidioc::VIDIOC_QUERYCAP);
-const ENUM_FMT: Request<sys::v4l2_fmtdesc> = Request::new(vidioc::VIDIOC_ENUM_FMT);
-const ENUM_FRAMESIZES: Request<sys::v4l2_frmsizeenum> =
+pub(super) const QUERYCAP: Request<sys::v4l2_capability> = Request::new(vidioc::VIDIOC_QUERYCAP);
+pub(super) const ENUM_FMT: Request<sys::v4l2_fmtdesc> = Request::new(vidioc::VIDIOC_ENUM_FMT);
+pub(super) const ENUM_FRAMESIZES: Request<sys::v4l2_frmsizeenum> =
     Request::new(vidioc::VIDIOC_ENUM_FRAMESIZES);
-const ENUM_FRAMEINTERVALS: Request<sys::v4l2_frmivalenum> =
+pub(super) const ENUM_FRAMEINTERVALS: Request<sys::v4l2_frmivalenum> =
     Request::new(vidioc::VIDIOC_ENUM_FRAMEINTERVALS);
-const TRY_FMT: Request<sys::v4l2_format> = Request::new(vidioc::VIDIOC_TRY_FMT);
-const S_FMT: Request<sys::v4l2_format> = Request::new(vidioc::VIDIOC_S_FMT);
-const S_PARM: Request<sys::v4l2_streamparm> = Request::new(vidioc::VIDIOC_S_PARM);
-const REQBUFS: Request<sys::v4l2_requestbuffers> = Request::new(vidioc::VIDIOC_REQBUFS);
-const QUERYBUF: Request<sys::v4l2_buffer> = Request::new(vidioc::VIDIOC_QUERYBUF);
-const QBUF: Request<sys::v4l2_buffer> = Request::new(vidioc::VIDIOC_QBUF);
-const DQBUF: Request<sys::v4l2_buffer> = Request::new(vidioc::VIDIOC_DQBUF);
-const STREAMON: Request<u32> = Request::new(vidioc::VIDIOC_STREAMON);
-const STREAMOFF: Request<u32> = Request::new(vidioc::VIDIOC_STREAMOFF);
+pub(super) const TRY_FMT: Request<sys::v4l2_format> = Request::new(vidioc::VIDIOC_TRY_FMT);
+pub(super) const S_FMT: Request<sys::v4l2_format> = Request::new(vidioc::VIDIOC_S_FMT);
+pub(super) const S_PARM: Request<sys::v4l2_streamparm> = Request::new(vidioc::VIDIOC_S_PARM);
+pub(super) const REQBUFS: Request<sys::v4l2_requestbuffers> = Request::new(vidioc::VIDIOC_REQBUFS);
+pub(super) const QUERYBUF: Request<sys::v4l2_buffer> = Request::new(vidioc::VIDIOC_QUERYBUF);
+pub(super) const QBUF: Request<sys::v4l2_buffer> = Request::new(vidioc::VIDIOC_QBUF);
+pub(super) const DQBUF: Request<sys::v4l2_buffer> = Request::new(vidioc::VIDIOC_DQBUF);
+pub(super) const STREAMON: Request<u32> = Request::new(vidioc::VIDIOC_STREAMON);
+pub(super) const STREAMOFF: Request<u32> = Request::new(vidioc::VIDIOC_STREAMOFF);
 
-fn zeroed<T: Argument>() -> T {
+/// The zero value, in which a request is filled in.
+pub(super) fn zeroed<T: Argument>() -> T {
     // SAFETY: `Argument` promises that zero bytes are a valid value.
     unsafe { std::mem::zeroed() }
 }
 
-/// One open camera node. Closed on drop, and never inherited by a child process.
-#[derive(Debug)]
-pub(super) struct Node {
-    file: File,
-}
-
-/// What QUERYCAP says. Text is cut at the first zero byte; bytes that are no UTF-8 are replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Caps {
-    pub(super) driver: String,
-    pub(super) card: String,
-    pub(super) bus: String,
-    /// Whether it captures video into one plane, with streaming I/O.
-    pub(super) can_capture: bool,
-}
-
-/// One entry of the format list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FormatEntry {
-    pub(super) fourcc: [u8; 4],
-    pub(super) description: String,
-}
-
-/// A format as the driver settled it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SettledFormat {
-    pub(super) fourcc: [u8; 4],
-    pub(super) width_px: u32,
-    pub(super) height_px: u32,
-    pub(super) stride_bytes: u32,
-    pub(super) image_bytes: u32,
-}
-
-/// What DQBUF says about one V4L2 buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Dequeued {
-    pub(super) index: u32,
-    pub(super) used_bytes: usize,
-    pub(super) is_damaged: bool,
-    pub(super) sequence: u32,
-    /// CLOCK_MONOTONIC in ns, if the driver says that it uses this clock.
-    pub(super) monotonic_ns: Option<u64>,
-}
-
-impl Node {
-    /// Opens a node without waiting; the standard library adds O_CLOEXEC.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .custom_flags(libc::O_NONBLOCK);
-        options.open(path).map(|file| Self { file })
-    }
-
-    /// Calls a request; a call that a signal interrupted is repeated.
-    fn call<T: Argument>(&self, request: &Request<T>, argument: &mut T) -> io::Result<()> {
-        let mut interrupted = 0;
-        loop {
-            let address: *mut T = argument;
-            // SAFETY:
-            // 1. `address` is valid for reads and writes of a `T`, and the kernel copies exactly
-            //    the size in the request number, which `Request::new` proved to be a `T`;
-            // 2. no request of this module makes the kernel follow an address in the struct: all
-            //    are for single-planar capture with memory MMAP.
-            let result = unsafe {
-                v4l::v4l2::ioctl(
-                    self.file.as_raw_fd(),
-                    request.code,
-                    address.cast::<c_void>(),
-                )
-            };
-            match result {
-                Err(error)
-                    if error.kind() == io::ErrorKind::Interrupted
-                        && interrupted < INTERRUPTED_MAX =>
-                {
-                    interrupted += 1;
-                }
-                other => return other,
+/// Calls a request on a node; a call that a signal interrupted is repeated.
+pub(super) fn call<T: Argument>(
+    file: &File,
+    request: &Request<T>,
+    argument: &mut T,
+) -> io::Result<()> {
+    let mut interrupted = 0;
+    loop {
+        let address: *mut T = argument;
+        // SAFETY:
+        // 1. `address` is valid for reads and writes of a `T`, and the kernel copies exactly the
+        //    size in the request number, which `Request::new` proved to be a `T`;
+        // 2. no request of this module makes the kernel follow an address in the struct: `node`,
+        //    the only caller, makes them for single-planar capture with memory MMAP.
+        let result =
+            unsafe { v4l::v4l2::ioctl(file.as_raw_fd(), request.code, address.cast::<c_void>()) };
+        match result {
+            Err(error)
+                if error.kind() == io::ErrorKind::Interrupted && interrupted < INTERRUPTED_MAX =>
+            {
+                interrupted += 1;
             }
-        }
-    }
-
-    pub(super) fn caps(&self) -> io::Result<Caps> {
-        let mut caps: sys::v4l2_capability = zeroed();
-        self.call(&QUERYCAP, &mut caps)?;
-        // One physical device may have several nodes; `device_caps` speaks of this one.
-        let has_own = caps.capabilities & sys::V4L2_CAP_DEVICE_CAPS != 0;
-        let flags = if has_own {
-            caps.device_caps
-        } else {
-            caps.capabilities
-        };
-        let needed = sys::V4L2_CAP_VIDEO_CAPTURE | sys::V4L2_CAP_STREAMING;
-        Ok(Caps {
-            driver: text(&caps.driver),
-            card: text(&caps.card),
-            bus: text(&caps.bus_info),
-            can_capture: flags & needed == needed,
-        })
-    }
-
-    /// Entry `index` of the format list, `None` behind the last.
-    pub(super) fn format_entry(&self, index: u32) -> Option<FormatEntry> {
-        let mut entry = sys::v4l2_fmtdesc {
-            index,
-            type_: CAPTURE,
-            ..zeroed()
-        };
-        self.call(&ENUM_FMT, &mut entry).ok()?;
-        Some(FormatEntry {
-            fourcc: entry.pixelformat.to_le_bytes(),
-            description: text(&entry.description),
-        })
-    }
-
-    /// Entry `index` of the sizes of a format, `None` behind the last.
-    pub(super) fn size_entry(&self, fourcc: [u8; 4], index: u32) -> Option<FrameSizeEnum> {
-        let pixel_format = u32::from_le_bytes(fourcc);
-        let mut entry = sys::v4l2_frmsizeenum {
-            index,
-            pixel_format,
-            ..zeroed()
-        };
-        self.call(&ENUM_FRAMESIZES, &mut entry).ok()?;
-        FrameSizeEnum::try_from(entry).ok()
-    }
-
-    /// Entry `index` of the frame intervals of a format and size, `None` behind the last.
-    pub(super) fn interval_entry(
-        &self,
-        fourcc: [u8; 4],
-        (width, height): (u32, u32),
-        index: u32,
-    ) -> Option<FrameIntervalEnum> {
-        let pixel_format = u32::from_le_bytes(fourcc);
-        let mut entry = sys::v4l2_frmivalenum {
-            index,
-            pixel_format,
-            width,
-            height,
-            ..zeroed()
-        };
-        self.call(&ENUM_FRAMEINTERVALS, &mut entry).ok()?;
-        FrameIntervalEnum::try_from(entry).ok()
-    }
-
-    /// What the driver would make of a format, without changing anything.
-    pub(super) fn try_format(
-        &self,
-        fourcc: [u8; 4],
-        size: (u32, u32),
-    ) -> io::Result<SettledFormat> {
-        self.format_call(&TRY_FMT, fourcc, size)
-    }
-
-    /// Sets a format; the driver may settle another one.
-    pub(super) fn set_format(
-        &self,
-        fourcc: [u8; 4],
-        size: (u32, u32),
-    ) -> io::Result<SettledFormat> {
-        self.format_call(&S_FMT, fourcc, size)
-    }
-
-    fn format_call(
-        &self,
-        request: &Request<sys::v4l2_format>,
-        fourcc: [u8; 4],
-        (width, height): (u32, u32),
-    ) -> io::Result<SettledFormat> {
-        let mut format = sys::v4l2_format {
-            type_: CAPTURE,
-            ..zeroed()
-        };
-        // Writing a union field that is `Copy` is safe; zeroed first so that no byte is unset.
-        format.fmt.pix = sys::v4l2_pix_format {
-            width,
-            height,
-            pixelformat: u32::from_le_bytes(fourcc),
-            field: sys::v4l2_field_V4L2_FIELD_ANY,
-            // SAFETY: every bit pattern of the plain struct is valid, and the union is zeroed.
-            ..unsafe { format.fmt.pix }
-        };
-        self.call(request, &mut format)?;
-        // SAFETY: as above; the kernel fills `pix` for a capture type.
-        let pix = unsafe { format.fmt.pix };
-        Ok(SettledFormat {
-            fourcc: pix.pixelformat.to_le_bytes(),
-            width_px: pix.width,
-            height_px: pix.height,
-            stride_bytes: pix.bytesperline,
-            image_bytes: pix.sizeimage,
-        })
-    }
-
-    /// Asks for a frame rate; returns the interval that the driver settled, in seconds.
-    pub(super) fn set_interval(&self, numerator: u32, denominator: u32) -> io::Result<(u32, u32)> {
-        let mut parameters = sys::v4l2_streamparm {
-            type_: CAPTURE,
-            ..zeroed()
-        };
-        parameters.parm.capture = sys::v4l2_captureparm {
-            timeperframe: sys::v4l2_fract {
-                numerator,
-                denominator,
-            },
-            // SAFETY: every bit pattern of the plain struct is valid, and the union is zeroed.
-            ..unsafe { parameters.parm.capture }
-        };
-        self.call(&S_PARM, &mut parameters)?;
-        // SAFETY: as above; the kernel fills `capture` for a capture type.
-        let settled = unsafe { parameters.parm.capture.timeperframe };
-        Ok((settled.numerator, settled.denominator))
-    }
-
-    /// Asks for V4L2 buffers; returns how many there are. 0 frees them.
-    pub(super) fn request_buffers(&self, count: u32) -> io::Result<u32> {
-        let mut request = sys::v4l2_requestbuffers {
-            count,
-            type_: CAPTURE,
-            memory: MMAP,
-            ..zeroed()
-        };
-        self.call(&REQBUFS, &mut request)?;
-        Ok(request.count)
-    }
-
-    /// Maps V4L2 buffer `index` for reading.
-    pub(super) fn map_buffer(&self, index: u32) -> io::Result<MappedBuffer> {
-        let mut buffer = sys::v4l2_buffer {
-            index,
-            type_: CAPTURE,
-            memory: MMAP,
-            ..zeroed()
-        };
-        self.call(&QUERYBUF, &mut buffer)?;
-        let len_bytes = usize::try_from(buffer.length)
-            .ok()
-            .and_then(NonZeroUsize::new);
-        let len_bytes = len_bytes.ok_or_else(|| io::Error::other("a V4L2 buffer is empty"))?;
-        // SAFETY: every bit pattern is a valid u32; the kernel fills `offset` for memory MMAP.
-        let offset = unsafe { buffer.m.offset };
-        MappedBuffer::new(&self.file, len_bytes, offset as libc::off_t)
-    }
-
-    /// Gives V4L2 buffer `index` to the driver.
-    pub(super) fn queue(&self, index: u32) -> io::Result<()> {
-        let mut buffer = sys::v4l2_buffer {
-            index,
-            type_: CAPTURE,
-            memory: MMAP,
-            ..zeroed()
-        };
-        self.call(&QBUF, &mut buffer)
-    }
-
-    /// Takes a filled V4L2 buffer from the driver; `None` if there is none.
-    pub(super) fn dequeue(&self) -> io::Result<Option<Dequeued>> {
-        let mut buffer = sys::v4l2_buffer {
-            type_: CAPTURE,
-            memory: MMAP,
-            ..zeroed()
-        };
-        match self.call(&DQBUF, &mut buffer) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) => return Err(error),
-        }
-        let clock = buffer.flags & sys::V4L2_BUF_FLAG_TIMESTAMP_MASK;
-        let time = buffer.timestamp;
-        let monotonic_ns = (clock == sys::V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC)
-            .then(|| timestamp_ns(time.tv_sec, time.tv_usec))
-            .flatten();
-        Ok(Some(Dequeued {
-            index: buffer.index,
-            used_bytes: buffer.bytesused as usize,
-            is_damaged: buffer.flags & sys::V4L2_BUF_FLAG_ERROR != 0,
-            sequence: buffer.sequence,
-            monotonic_ns,
-        }))
-    }
-
-    pub(super) fn stream_on(&self) -> io::Result<()> {
-        self.call(&STREAMON, &mut { CAPTURE })
-    }
-
-    pub(super) fn stream_off(&self) -> io::Result<()> {
-        self.call(&STREAMOFF, &mut { CAPTURE })
-    }
-
-    /// Waits up to `timeout_ms` for a filled V4L2 buffer or an error; `true` if DQBUF will tell.
-    /// A signal ends the wait early with `false`.
-    pub(super) fn wait_readable(&self, timeout_ms: u16) -> io::Result<bool> {
-        let mut entries = [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut entries, PollTimeout::from(timeout_ms)) {
-            Ok(count) => Ok(count > 0),
-            Err(nix::errno::Errno::EINTR) => Ok(false),
-            Err(error) => Err(error.into()),
+            other => return other,
         }
     }
 }
 
-/// Seconds and microseconds as nanoseconds; `None` for what no clock shows. The kernel's types
-/// are 32 or 64 bits wide, by machine.
-fn timestamp_ns(seconds: impl TryInto<u64>, micros: impl TryInto<u64>) -> Option<u64> {
-    let seconds = seconds.try_into().ok()?.checked_mul(1_000_000_000)?;
-    seconds.checked_add(micros.try_into().ok()?.checked_mul(1_000)?)
+/// The single-planar part of a format.
+pub(super) fn pix(format: &sys::v4l2_format) -> sys::v4l2_pix_format {
+    // SAFETY: all bytes of the union are set (`zeroed`, then the kernel), and every bit pattern of
+    // the plain struct is valid.
+    unsafe { format.fmt.pix }
 }
 
-/// Text out of a fixed field: up to the first zero byte, what is no UTF-8 replaced.
-fn text(field: &[u8]) -> String {
-    let end = field
-        .iter()
-        .position(|&byte| byte == 0)
-        .unwrap_or(field.len());
-    String::from_utf8_lossy(&field[..end]).trim().to_owned()
+/// The capture part of the stream parameters.
+pub(super) fn capture(parameters: &sys::v4l2_streamparm) -> sys::v4l2_captureparm {
+    // SAFETY: all bytes of the union are set (`zeroed`, then the kernel), and every bit pattern of
+    // the plain struct is valid.
+    unsafe { parameters.parm.capture }
+}
+
+/// Where a V4L2 buffer with memory MMAP lies in the node.
+pub(super) fn offset(buffer: &sys::v4l2_buffer) -> u32 {
+    // SAFETY: all bytes of the union are set (`zeroed`, then the kernel), and every bit pattern is
+    // a valid u32.
+    unsafe { buffer.m.offset }
 }
 
 /// One V4L2 buffer, mapped for reading.
@@ -425,10 +146,10 @@ pub(super) struct MappedBuffer {
 }
 
 impl MappedBuffer {
-    fn new(file: &File, len_bytes: NonZeroUsize, offset: libc::off_t) -> io::Result<Self> {
+    /// Maps `len_bytes` of the node `file` from `offset` on, as QUERYBUF named them.
+    pub(super) fn new(file: &File, len_bytes: NonZeroUsize, offset: u32) -> io::Result<Self> {
         use nix::sys::mman::{MapFlags, ProtFlags, mmap};
-        // Drivers demand both directions, although this side only reads.
-        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        let (access, offset) = (ProtFlags::PROT_READ, offset as libc::off_t);
         // SAFETY: the kernel chooses the address, so no mapping of this process is replaced.
         let address = unsafe { mmap(None, len_bytes, access, MapFlags::MAP_SHARED, file, offset) }?;
         Ok(Self { address, len_bytes })
@@ -463,34 +184,5 @@ impl Drop for MappedBuffer {
         if let Err(error) = result {
             tracing::debug!("munmap of a V4L2 buffer: {error}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_survives_a_name_cut_inside_a_character() {
-        assert_eq!(text(b"Pr\xC3\xBCfstation\xC3"), "Prüfstation\u{FFFD}");
-        assert_eq!(text(b"cam\0rubbish"), "cam");
-        assert_eq!(text(b""), "");
-    }
-
-    #[test]
-    fn timestamps_out_of_range_are_none() {
-        assert_eq!(timestamp_ns(2, 5), Some(2_000_005_000));
-        assert_eq!(timestamp_ns(-1, 0), None);
-        assert_eq!(timestamp_ns(0, -1), None);
-        assert_eq!(timestamp_ns(i64::MAX, 0), None);
-    }
-
-    #[test]
-    fn a_node_that_is_no_camera_says_so() {
-        let node = Node::open(Path::new("/dev/null")).unwrap();
-        assert!(node.caps().is_err());
-        assert!(node.format_entry(0).is_none());
-        assert!(node.map_buffer(0).is_err());
-        assert!(Node::open(Path::new("/nowhere/video0")).is_err());
     }
 }

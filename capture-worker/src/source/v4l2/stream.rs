@@ -1,13 +1,14 @@
 //! A running camera: V4L2 buffers go to the driver and come back with frames.
 //!
-//! Neighbours: `raw` makes the calls; [`super`] opens, closes and follows the camera. The stream
+//! Neighbours: `node` makes the calls; [`super`] opens, closes and follows the camera. The stream
 //! polls before it takes, so that it never blocks; it hands out the newest frame and gives older
 //! ones back; and it copies a frame once, straight into the frame slot.
 
 use super::CameraError;
 use super::device::{printable, rate};
 use super::mode::{ChosenMode, known_format};
-use super::raw::{Dequeued, MappedBuffer, Node, SettledFormat};
+use super::node::{Dequeued, Node, SettledFormat};
+use super::raw::MappedBuffer;
 use crate::source::{BadFrame, FilledFrame, FrameOutcome, jpeg};
 use shm_layout::frame::SIDE_PX_MAX;
 use shm_layout::{FrameMeta, MonotonicNs, PixelFormat, wall_us};
