@@ -13,7 +13,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 /// Longest request, in bytes.
@@ -75,7 +75,7 @@ impl ControlSocket {
     /// # Errors
     ///
     /// [`Failure::System`] if the socket cannot be made.
-    pub fn open(path: &Path, events: Sender<Event>) -> Result<Self, Failure> {
+    pub fn open(path: &Path, events: SyncSender<Event>) -> Result<Self, Failure> {
         let failed = |source| Failure::System {
             what: "open the control socket",
             source,
@@ -102,7 +102,7 @@ impl Drop for ControlSocket {
     }
 }
 
-fn accept_all(listener: &UnixListener, events: &Sender<Event>) {
+fn accept_all(listener: &UnixListener, events: &SyncSender<Event>) {
     let open = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming().flatten() {
         let (events, open) = (events.clone(), Arc::clone(&open));
@@ -123,7 +123,7 @@ fn accept_all(listener: &UnixListener, events: &Sender<Event>) {
     }
 }
 
-fn serve(mut stream: UnixStream, events: &Sender<Event>) -> io::Result<()> {
+fn serve(mut stream: UnixStream, events: &SyncSender<Event>) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = String::new();
@@ -141,12 +141,12 @@ fn serve(mut stream: UnixStream, events: &Sender<Event>) -> io::Result<()> {
     if matches!(reply, Reply::Stopping { .. }) {
         // Held open until this process ends, or the client has gone.
         stream.set_read_timeout(None)?;
-        stream.read(&mut [0])?;
+        io::copy(&mut stream, &mut io::sink())?;
     }
     Ok(())
 }
 
-fn ask_main_loop(request: Request, events: &Sender<Event>) -> Reply {
+fn ask_main_loop(request: Request, events: &SyncSender<Event>) -> Reply {
     let (answer, reply) = sync_channel(1);
     let silent = || Reply::Error {
         error: "the supervisor does not answer".to_owned(),
@@ -177,10 +177,9 @@ pub fn ask(path: &Path, request: &Request) -> io::Result<(Reply, UnixStream)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::channel;
 
     fn answering(path: &Path, answer: impl Fn(Request) -> Reply + Send + 'static) -> ControlSocket {
-        let (events, inbox) = channel();
+        let (events, inbox) = sync_channel(1);
         let socket = ControlSocket::open(path, events).unwrap();
         std::thread::spawn(move || {
             for event in inbox {

@@ -21,7 +21,7 @@ pub enum Event {
     Exited(Whose, Death),
     /// A worker says something.
     Report(Whose, FromWorker),
-    /// SIGTERM or SIGINT.
+    /// SIGTERM, SIGINT or SIGHUP.
     StopSignal,
     /// Somebody asks through the control socket; the answer goes back through the sender.
     Request(Request, SyncSender<Reply>),

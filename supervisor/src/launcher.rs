@@ -17,7 +17,7 @@ use shm_layout::{Generation, MonotonicNs};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Child;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 
 /// Everything that the processes of a box have in common.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Launcher<'s> {
     listeners: Listeners,
     orphan_grace_ms: u64,
     log_level: String,
-    events: Sender<Event>,
+    events: SyncSender<Event>,
 }
 
 /// What is started.
@@ -66,7 +66,7 @@ impl<'s> Launcher<'s> {
         segment: &'s OwnedSegment,
         listeners: Listeners,
         (orphan_grace_ms, log_level): (u64, String),
-        events: Sender<Event>,
+        events: SyncSender<Event>,
     ) -> io::Result<Self> {
         let file = segment.segment().file().ok_or(io::ErrorKind::NotFound)?;
         let segment_file = out_of_the_way(file)?;

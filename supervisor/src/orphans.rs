@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn stranger_with_the_same_number_is_left_alone() {
         let scratch = tempfile::tempdir().unwrap();
-        let (mut child, orphan) = worker(scratch.path(), "read line");
+        let (mut child, orphan) = worker(scratch.path(), "while :; do sleep 0.01; done");
         let stranger = Orphan {
             start_ticks: orphan.start_ticks + 1,
             ..orphan
@@ -220,6 +220,35 @@ mod tests {
         };
         assert!(!this.lives(), "not one of our programs");
         child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn segment_of_a_killed_supervisor_goes_with_its_workers() {
+        use shm_layout::Generation;
+        use shm_layout::layout::{Geometry, RingGeometry};
+        let scratch = tempfile::tempdir().unwrap();
+        let (mut child, orphan) = worker(scratch.path(), "while :; do sleep 0.01; done");
+        let name = SegmentName::new(&format!("orphan-{}", std::process::id()));
+        let ring = RingGeometry {
+            frame_slots: 4,
+            capacity_bytes: 4096,
+        };
+        let segment = Segment::create(
+            &name,
+            &Geometry {
+                rings: vec![ring],
+                lanes: 1,
+            },
+        )
+        .unwrap();
+        let entry = segment.process(3).unwrap();
+        entry.reserve(Generation(1), Role::Infer as u32);
+        assert!(entry.attach(Generation(1), child.id(), orphan.start_ticks));
+        drop(segment);
+        clear(&name).unwrap();
+        assert!(!orphan.lives());
+        assert!(!name.path().exists());
         child.wait().unwrap();
     }
 

@@ -23,7 +23,10 @@ use crate::units::Units;
 use crate::{logging, orphans, plans, signals, spawn};
 use shm_layout::layout::{Geometry, Layout};
 use shm_layout::segment::SegmentName;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
+
+/// Events that may wait for the main loop; whoever has one more waits until it caught up.
+const EVENTS_MAX: usize = 256;
 
 /// Runs the box of `instance` until it is stopped.
 ///
@@ -38,7 +41,7 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     tracing::info!("box `{instance}` starts (pid {})", std::process::id());
     let system = |what| move |source| Failure::System { what, source };
     let _numbers = spawn::reserve_low_numbers().map_err(system("reserve file numbers"))?;
-    let (events, inbox) = channel();
+    let (events, inbox) = sync_channel(EVENTS_MAX);
     signals::listen(events.clone())?;
     let _socket = ControlSocket::open(&files.socket(), events.clone())?;
     let _hellos = HelloFolder::make(&files.tmp())?;

@@ -175,14 +175,9 @@ impl<'s> RunningBox<'s> {
         if !source.report(report, MonotonicNs::now()) {
             return;
         }
+        // The capture-worker says the same to the log in its own words.
+        tracing::debug!("source {} {state:?}: {detail}", source.name());
         self.changed = true;
-        let name = source.name();
-        match state {
-            SourceState::Live => tracing::info!("source {name} live: {detail}"),
-            SourceState::Lost => tracing::warn!("source {name} lost: {detail}"),
-            SourceState::Ended => tracing::info!("source {name} ended: {detail}"),
-            SourceState::Starting => tracing::debug!("source {name} starting: {detail}"),
-        }
     }
 
     fn on_request(&mut self, request: Request) -> Reply {
@@ -272,11 +267,12 @@ impl<'s> RunningBox<'s> {
                     );
                 }
                 BoxState::Degraded => tracing::warn!("box is degraded; the rest goes on"),
-                BoxState::Starting | BoxState::Stopping => {}
+                BoxState::Starting => {}
+                BoxState::Stopping => Terminal::get().live(String::new()),
             }
         }
         self.units.tell_gateway(&status);
-        if due {
+        if due && matches!(status.state, BoxState::Ready | BoxState::Degraded) {
             Terminal::get().live(summary(&status));
         }
     }

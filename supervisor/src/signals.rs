@@ -1,22 +1,27 @@
-//! Turns SIGTERM and SIGINT into events, on a thread of their own.
+//! Turns SIGTERM, SIGINT and SIGHUP (its terminal closed) into events, on a thread of their own.
 
 use crate::event::Event;
 use crate::failure::Failure;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 
 /// Listens from now on; the thread ends with the process.
 ///
 /// # Errors
 ///
 /// [`Failure::System`] if signals cannot be caught.
-pub fn listen(events: Sender<Event>) -> Result<(), Failure> {
+pub fn listen(events: SyncSender<Event>) -> Result<(), Failure> {
     let failed = |source| Failure::System {
         what: "catch signals",
         source,
     };
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
+    let mut wanted = vec![SIGTERM, SIGINT];
+    // `nohup` ignores it on purpose.
+    if !is_ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
+    let mut signals = Signals::new(wanted).map_err(failed)?;
     let forward = move || {
         for _ in signals.forever() {
             if events.send(Event::StopSignal).is_err() {
@@ -26,4 +31,31 @@ pub fn listen(events: Sender<Event>) -> Result<(), Failure> {
     };
     let thread = std::thread::Builder::new().name("signals".to_owned());
     thread.spawn(forward).map(drop).map_err(failed)
+}
+
+/// Whether whoever started this process had it ignore the signal. Source: proc_pid_status(5).
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignores(&status, signal)
+}
+
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_from_the_mask() {
+        let status = "Name:\tsh\nSigIgn:\t0000000000001001\nSigCgt:\tffffffffffffffff\n";
+        assert!(ignores(status, SIGHUP));
+        assert!(!ignores(status, SIGINT));
+        assert!(!ignores("", SIGHUP));
+    }
 }

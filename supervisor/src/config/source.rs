@@ -236,6 +236,7 @@ fn pattern(text: &str) -> Option<SourceKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn spec(text: &str) -> SourceSpec {
         SourceSpec::parse(text).unwrap()
@@ -274,7 +275,7 @@ mod tests {
         assert_eq!(clip.name, None);
         assert!(
             matches!(clip.kind, SourceKind::Clip { path: Some(path), .. }
-            if path == PathBuf::from("/tmp/a=b/hands.mjpeg"))
+            if path == Path::new("/tmp/a=b/hands.mjpeg"))
         );
         let SourceKind::Pattern {
             width_px,

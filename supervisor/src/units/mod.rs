@@ -1,7 +1,10 @@
 //! All units of the box: carries out what the restart policy and the watchdog decide.
 //!
 //! Upstream: `crate::run` hands over every event. Downstream: [`Launcher`] makes processes. The
-//! decisions themselves are in `crate::unit`; here they meet clock, processes and log.
+//! decisions themselves are in `crate::unit`; here they meet clock, processes and log. `report` says
+//! how the units are doing.
+
+mod report;
 
 use crate::config::{Restart, Watchdog as Limits};
 use crate::event::Whose;
@@ -10,11 +13,9 @@ use crate::unit::death::Death;
 use crate::unit::policy::{Action, Event, Jitter, Policy, State};
 use crate::unit::watchdog::Watchdog;
 use nix::sys::signal::Signal;
+use report::what_follows;
 use shm_layout::MonotonicNs;
-use shm_layout::control::{Assignment, Role, ToWorker, UnitState, UnitStatus};
-use shm_layout::layout::ProcessEntry;
-use shm_layout::process_table::Counter;
-use std::collections::BTreeMap;
+use shm_layout::control::{Assignment, Role, ToWorker};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -180,16 +181,16 @@ impl<'s> Units<'s> {
         self.apply(whose.unit, Event::Died(death));
         process.channel.close();
         let unit = &self.units[whose.unit];
-        let (name, next) = (&unit.plan.name, what_follows(unit.policy.state()));
+        let name = &unit.plan.name;
+        let next = what_follows(unit.policy.state());
         if wanted || death != Death::Exited(0) {
-            let held = if leases > 0 {
-                format!(", {leases} frame given back")
-            } else {
-                String::new()
+            let held = match leases {
+                0 => String::new(),
+                leases => format!(" ({leases} leased frames given back)"),
             };
-            tracing::warn!("{name} died: {death}{held}; {next}");
+            tracing::warn!("{name} died: {death}{held}{next}");
         } else {
-            tracing::info!("{name} stopped; {next}");
+            tracing::info!("{name} stopped{next}");
         }
     }
 
@@ -326,55 +327,6 @@ impl<'s> Units<'s> {
             .iter()
             .all(|unit| matches!(unit.policy.state(), State::Ready { .. }))
     }
-
-    /// The status of every unit.
-    #[must_use]
-    pub fn statuses(&self, now: MonotonicNs) -> Vec<UnitStatus> {
-        let status = |unit: &Unit| {
-            let entry = self.launcher.segment().process(unit.plan.place);
-            let counted = |entry: &ProcessEntry| {
-                let all = Counter::ALL
-                    .iter()
-                    .map(|(c, name)| ((*name).to_owned(), entry.counted(*c)));
-                all.filter(|(_, count)| *count > 0).collect()
-            };
-            UnitStatus {
-                counters: entry.map(counted).unwrap_or_default(),
-                ..unit.status(now)
-            }
-        };
-        self.units.iter().map(status).collect()
-    }
-}
-
-impl Unit {
-    fn status(&self, now: MonotonicNs) -> UnitStatus {
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let (state, retry_at) = match self.policy.state() {
-            State::Down => (UnitState::Down, None),
-            State::Starting { .. } => (UnitState::Starting, None),
-            State::Ready { .. } => (UnitState::Ready, None),
-            State::Stopping { .. } => (UnitState::Stopping, None),
-            State::Backoff { until } => (UnitState::Backoff, Some(until)),
-            State::Failed { retry_at } => (UnitState::Failed, retry_at),
-        };
-        UnitStatus {
-            name: self.plan.name.clone(),
-            kind: self.plan.role,
-            state,
-            pid: self.process.as_ref().map(Process::id),
-            generation: self.generation,
-            up_ms: self
-                .process
-                .as_ref()
-                .map(|process| ms(now.since(process.started))),
-            restarts: self.generation.saturating_sub(1),
-            last_death: self.last_death.map(|(death, _)| death.to_string()),
-            last_death_ago_ms: self.last_death.map(|(_, at)| ms(now.since(at))),
-            retry_in_ms: retry_at.map(|at| ms(at.since(now))),
-            counters: BTreeMap::new(),
-        }
-    }
 }
 
 /// Asks a process to finish. Once only: a second request means "at once" to a worker.
@@ -382,24 +334,5 @@ fn drain(process: &Process) {
     let channel = &process.channel;
     if !channel.is_greeted() || !channel.send(ToWorker::Drain) {
         process.signal(Signal::SIGTERM);
-    }
-}
-
-/// What the log says about what comes after a death.
-fn what_follows(state: State) -> String {
-    let now = MonotonicNs::now();
-    match state {
-        State::Starting { .. } => "started again".to_owned(),
-        State::Backoff { until } => format!("next start in {} ms", until.since(now).as_millis()),
-        State::Failed { retry_at: Some(at) } => {
-            format!(
-                "given up after too many deaths, next try in {} s",
-                at.since(now).as_secs()
-            )
-        }
-        State::Failed { retry_at: None } => {
-            "given up, another try could not help; `supervisor restart` tries again".to_owned()
-        }
-        State::Down | State::Ready { .. } | State::Stopping { .. } => "stays down".to_owned(),
     }
 }

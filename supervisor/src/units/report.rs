@@ -1,0 +1,81 @@
+//! How the units are doing: for the status, and in words for the log.
+
+use super::{Unit, Units};
+use crate::launcher::Process;
+use crate::unit::policy::State;
+use shm_layout::MonotonicNs;
+use shm_layout::control::{UnitState, UnitStatus};
+use shm_layout::layout::ProcessEntry;
+use shm_layout::process_table::Counter;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+impl Units<'_> {
+    /// The status of every unit.
+    #[must_use]
+    pub fn statuses(&self, now: MonotonicNs) -> Vec<UnitStatus> {
+        let status = |unit: &Unit| {
+            let entry = self.launcher.segment().process(unit.plan.place);
+            let counted = |entry: &ProcessEntry| {
+                let all = Counter::ALL
+                    .iter()
+                    .map(|(c, name)| ((*name).to_owned(), entry.counted(*c)));
+                all.filter(|(_, count)| *count > 0).collect()
+            };
+            UnitStatus {
+                counters: entry.map(counted).unwrap_or_default(),
+                ..unit.status(now)
+            }
+        };
+        self.units.iter().map(status).collect()
+    }
+}
+
+impl Unit {
+    fn status(&self, now: MonotonicNs) -> UnitStatus {
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let (state, retry_at) = match self.policy.state() {
+            State::Down => (UnitState::Down, None),
+            State::Starting { .. } => (UnitState::Starting, None),
+            State::Ready { .. } => (UnitState::Ready, None),
+            State::Stopping { .. } => (UnitState::Stopping, None),
+            State::Backoff { until } => (UnitState::Backoff, Some(until)),
+            State::Failed { retry_at } => (UnitState::Failed, retry_at),
+        };
+        UnitStatus {
+            name: self.plan.name.clone(),
+            kind: self.plan.role,
+            state,
+            pid: self.process.as_ref().map(Process::id),
+            generation: self.generation,
+            up_ms: self
+                .process
+                .as_ref()
+                .map(|process| ms(now.since(process.started))),
+            restarts: self.generation.saturating_sub(1),
+            last_death: self.last_death.map(|(death, _)| death.to_string()),
+            last_death_ago_ms: self.last_death.map(|(_, at)| ms(now.since(at))),
+            retry_in_ms: retry_at.map(|at| ms(at.since(now))),
+            counters: BTreeMap::new(),
+        }
+    }
+}
+
+/// What the log adds about what comes after the end of a process.
+pub(super) fn what_follows(state: State) -> String {
+    let now = MonotonicNs::now();
+    match state {
+        State::Starting { .. } => ", started again".to_owned(),
+        State::Backoff { until } => format!(", next start in {} ms", until.since(now).as_millis()),
+        State::Failed { retry_at: Some(at) } => {
+            format!(
+                "; given up after too many deaths, next try in {} s",
+                at.since(now).as_secs()
+            )
+        }
+        State::Failed { retry_at: None } => {
+            "; given up, starting it again could not help (`supervisor restart` tries)".to_owned()
+        }
+        State::Down | State::Ready { .. } | State::Stopping { .. } => String::new(),
+    }
+}
