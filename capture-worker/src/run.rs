@@ -8,7 +8,7 @@ use crate::publish::{Mover, Turn};
 use crate::source::{self, BadFrame, Source};
 use crate::tracker::{Event, Next, Tracker};
 use shm_layout::MonotonicNs;
-use shm_layout::control::{Assignment, FromWorker, SourceReport, SourceState};
+use shm_layout::control::{Assignment, FromWorker};
 use shm_layout::process_table::{Counter, Stage};
 use shm_layout::worker::{Worker, WorkerFailure};
 use std::time::Duration;
@@ -137,19 +137,10 @@ impl<'w> Capture<'w> {
 
     fn tell(&mut self, event: Event) {
         if let Some(report) = self.tracker.on_event(event, MonotonicNs::now()) {
-            log(&report);
+            // The supervisor logs it, with the source's name.
+            tracing::debug!("{:?}: {}", report.state, report.detail);
             self.worker.send(FromWorker::Source(report));
         }
-    }
-}
-
-fn log(report: &SourceReport) {
-    let detail = &report.detail;
-    match report.state {
-        SourceState::Lost => tracing::warn!("lost: {detail}; it is tried again"),
-        SourceState::Live => tracing::info!("live: {detail}"),
-        SourceState::Starting => tracing::info!("starting: {detail}"),
-        SourceState::Ended => tracing::info!("ended: {detail}"),
     }
 }
 

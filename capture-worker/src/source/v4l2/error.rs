@@ -26,6 +26,9 @@ pub enum CameraError {
         /// What the system said.
         source: io::Error,
     },
+    /// This user may not open it.
+    #[error("this user may not open it; members of the group `video` may")]
+    Denied,
     /// The node is no camera.
     #[error("it does not capture video")]
     NoCapture,
@@ -70,6 +73,7 @@ impl CameraError {
     pub(super) fn from_step(step: &'static str, source: io::Error) -> Self {
         match source.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ENODEV | Errno::ENXIO | Errno::ENOENT) => Self::Unplugged,
+            Some(Errno::EACCES | Errno::EPERM) => Self::Denied,
             Some(Errno::EBUSY) => Self::Busy(String::new()),
             _ => Self::Step { step, source },
         }
@@ -114,9 +118,10 @@ mod tests {
         let of = |errno: Errno| CameraError::from_step("opening", io::Error::from(errno));
         assert!(matches!(of(Errno::ENODEV), CameraError::Unplugged));
         assert!(matches!(of(Errno::EBUSY), CameraError::Busy(_)));
-        let text = of(Errno::EACCES).at(Path::new("/dev/video0")).to_string();
+        assert!(matches!(of(Errno::EACCES), CameraError::Denied));
+        let text = of(Errno::EIO).at(Path::new("/dev/video0")).to_string();
         assert!(
-            text.starts_with("/dev/video0: opening failed: Permission denied"),
+            text.starts_with("/dev/video0: opening failed: Input/output error"),
             "{text}"
         );
     }

@@ -71,10 +71,14 @@ pub fn candidates<'p>(spec: &DeviceSpec, situation: Situation<'p, '_>) -> Vec<&'
     let present = situation.present;
     // A name is followed as it stands: the config says which camera, or which plug, is meant.
     if let DeviceSpec::Named(name) = spec {
-        return present
-            .iter()
-            .filter(|camera| camera.is_called(name))
-            .collect();
+        let is_called = |camera: &&Identity| camera.is_called(name);
+        let mut named: Vec<&Identity> = present.iter().filter(is_called).collect();
+        // Two cameras with one name: stay with the plug that it was.
+        let plug = situation
+            .remembered
+            .and_then(|camera| camera.by_path.as_ref());
+        named.sort_by_key(|camera| plug.is_some() && camera.by_path.as_ref() != plug);
+        return named;
     }
     if let Some(remembered) = situation.remembered {
         let same = same_camera(remembered, present);
@@ -222,6 +226,7 @@ mod tests {
             ..at_start(&present)
         };
         assert_eq!(numbers("auto", situation), [2, 1]);
+        assert_eq!(numbers("0001", situation), [2, 1]);
     }
 
     #[test]

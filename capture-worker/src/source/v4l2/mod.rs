@@ -118,7 +118,7 @@ impl Source for CameraSource {
         self.running = Some(Running {
             stream,
             path,
-            good_at: now,
+            good_at: MonotonicNs::now(),
             last_bad: None,
         });
         Ok(mode)

@@ -27,7 +27,7 @@ pub(super) struct Stream {
     buffers: Vec<MappedBuffer>,
     node: Node,
     layout: Layout,
-    asked_at: Option<MonotonicNs>,
+    returned_at: MonotonicNs,
     frame_number: FrameNumber,
 }
 
@@ -110,6 +110,9 @@ impl Stream {
         let count = node
             .request_buffers(BUFFERS)
             .map_err(failed("asking for buffers"))?;
+        if count == 0 {
+            return Err(CameraError::Refused("the driver gave no buffers".into()));
+        }
         let mut buffers = Vec::new();
         for index in 0..count {
             buffers.push(node.map_buffer(index).map_err(failed("mapping a buffer"))?);
@@ -121,7 +124,7 @@ impl Stream {
             buffers,
             node,
             layout,
-            asked_at: None,
+            returned_at: MonotonicNs::now(),
             frame_number,
         })
     }
@@ -132,26 +135,30 @@ impl Stream {
 
     /// The newest frame, if one comes before `deadline`.
     pub(super) fn next(&mut self, payload: &mut [u8], deadline: MonotonicNs) -> FrameOutcome {
-        let asked_at = self.asked_at.replace(MonotonicNs::now());
-        match self.take_newest(deadline) {
-            Ok(None) => FrameOutcome::Nothing,
-            Ok(Some(newest)) => {
-                let now = MonotonicNs::now();
-                let is_stale = asked_at.is_some_and(|before| {
-                    is_left_over(&newest, now, now.since(before), self.layout.fps)
-                });
-                let outcome = if is_stale {
-                    FrameOutcome::Nothing
-                } else {
-                    self.fill(&newest, now, payload)
-                };
-                match self.give_back(newest.index) {
-                    Ok(()) => outcome,
-                    Err(error) => FrameOutcome::Gone(error.into()),
-                }
-            }
-            Err(error) => FrameOutcome::Gone(error.into()),
-        }
+        let outcome = self.ask(payload, deadline);
+        self.returned_at = MonotonicNs::now();
+        outcome.unwrap_or_else(|error| FrameOutcome::Gone(error.into()))
+    }
+
+    fn ask(
+        &mut self,
+        payload: &mut [u8],
+        deadline: MonotonicNs,
+    ) -> Result<FrameOutcome, CameraError> {
+        let asked_at = MonotonicNs::now();
+        let Some(newest) = self.take_newest(deadline)? else {
+            return Ok(FrameOutcome::Nothing);
+        };
+        let now = MonotonicNs::now();
+        // Time in which nobody asked: between two calls, or stopped inside this one.
+        let pause = asked_at.since(self.returned_at) + now.since(deadline);
+        let outcome = if is_left_over(&newest, now, pause, self.layout.fps) {
+            FrameOutcome::Nothing
+        } else {
+            self.fill(&newest, now, payload)
+        };
+        self.give_back(newest.index)?;
+        Ok(outcome)
     }
 
     /// Takes the newest of the filled V4L2 buffers; older ones go back to the driver.
