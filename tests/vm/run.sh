@@ -134,7 +134,7 @@ pack_initramfs() {
   {
     printf 'export PATH=%q HOME=/root XDG_RUNTIME_DIR=/run/user/0 PYTHONUNBUFFERED=1\n' "$PATH"
     printf 'export WIGWAG_BIN_DIR=%q USB_CAMERA=%q\n' "$bin_dir" "$work/target/release/usb-camera"
-    printf 'cd /tmp\n%s\n' "$job"
+    printf 'mkdir -p /run/vm/tmp; cd /run/vm/tmp\n%s\n' "$job"
   } >"$root/job.sh"
   (cd "$root" && find . | cpio -o -H newc --quiet --owner 0:0) | gzip -1 >"$work/initramfs.gz"
 }

@@ -15,15 +15,18 @@ from report import CheckFailed, wait_for
 from viewer import Viewer
 
 BIN_DIR = os.environ["WIGWAG_BIN_DIR"]
+# The checkout's own models, wherever the binaries lie.
+MANIFEST = os.path.realpath(f"{os.path.dirname(__file__)}/../../../models/manifest.toml")
 LOG_DIR = "/run/vm/out"
 ADDRESS = ("127.0.0.1", 8080)
 
 # Inference runs far slower here than on a machine; only the camera path is under test, so the
 # smallest model is asked for and slowness is not taken for a hang.
-REST_OF_CONFIG = """
+REST_OF_CONFIG = f"""
 [infer]
 workers = 1
 profile = "lite"
+manifest = "{MANIFEST}"
 [watchdog]
 capture_ms = 60000
 infer_ms = 600000
@@ -60,7 +63,7 @@ class Box:
     def __init__(self, name, sources, arguments=()):
         self.name = name
         self.log_path = f"{LOG_DIR}/{name}.log"
-        config = f"/tmp/{name}.toml"
+        config = f"/run/vm/{name}.toml"
         with open(config, "w", encoding="utf-8") as file:
             file.write(REST_OF_CONFIG + sources)
         self.log = open(self.log_path, "wb")
