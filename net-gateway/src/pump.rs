@@ -84,14 +84,14 @@ impl<'s> Pump<'s> {
         })
     }
 
-    /// Hands on everything that is new, once.
-    pub fn turn(&mut self) -> Turned {
+    /// Hands on everything that is new, once; `now` is when the turn begins.
+    pub fn turn(&mut self, now: MonotonicNs) -> Turned {
         let mut turned = Turned::default();
         for source in &mut self.sources {
             // Predictions first: they are for frames that were handed on in earlier turns.
             turned.is_unfinished |= source.pump_predictions(&self.hub, &mut self.traffic);
             let corrupt = source.frames.corrupt();
-            turned.frames += u64::from(source.pump_frame(MonotonicNs::now()));
+            turned.frames += u64::from(source.pump_frame(now));
             turned.corrupt += source.frames.corrupt() - corrupt;
         }
         turned

@@ -89,7 +89,7 @@ fn turn_until_drained(
         if let Some(status) = worker.box_status() {
             hub.status().set(status);
         }
-        let turned = pump.turn();
+        let turned = pump.turn(MonotonicNs::now());
         worker.count(Counter::CorruptFrames, turned.corrupt);
         let now = MonotonicNs::now();
         if now.since(last_report) >= REPORT_EVERY {

@@ -1,5 +1,6 @@
 //! Clients as strangers would write them: blocking sockets, no code of the gateway.
 
+use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +10,18 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap();
+    patient(TcpStream::connect(address).unwrap())
+}
+
+/// A connection whose own kernel buffer holds little, as if the line behind it were slow.
+pub fn connect_with_little_room(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    socket.connect(&address.into()).unwrap();
+    patient(socket.into())
+}
+
+fn patient(stream: TcpStream) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream
@@ -24,12 +36,21 @@ pub struct Answer {
 }
 
 pub fn request(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
-    let mut stream = connect(address);
+    request_over(connect(address), method, path, headers)
+}
+
+fn request_over(mut stream: TcpStream, method: &str, path: &str, headers: &str) -> Answer {
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n",
+        stream.peer_addr().unwrap()
     )
     .unwrap();
+    read_answer(stream)
+}
+
+/// Reads the head of an answer.
+pub fn read_answer(stream: TcpStream) -> Answer {
     let mut body = BufReader::new(stream);
     let status_line = read_line(&mut body);
     let (version, rest) = status_line.split_once(' ').unwrap();
@@ -96,7 +117,11 @@ pub struct Viewer {
 
 impl Viewer {
     pub fn open(address: SocketAddr, path: &str) -> Self {
-        let answer = get(address, path);
+        Self::over(connect(address), path)
+    }
+
+    pub fn over(stream: TcpStream, path: &str) -> Self {
+        let answer = request_over(stream, "GET", path, "");
         assert_eq!(answer.status, 200);
         assert_eq!(answer.version, "HTTP/1.0");
         assert_eq!(

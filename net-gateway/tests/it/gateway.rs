@@ -48,15 +48,7 @@ impl TestGateway {
     }
 
     pub fn with_limits(limits: Limits) -> Self {
-        let ring = RingGeometry {
-            frame_slots: 6,
-            capacity_bytes: CAPACITY_BYTES,
-        };
-        let geometry = Geometry {
-            rings: vec![ring; 2],
-            lanes: 2,
-        };
-        let segment = Arc::new(Segment::private(&geometry).unwrap());
+        let segment = Arc::new(segment());
         let hub = Arc::new(Hub::new(["cam0", "cam1"], limits));
         let listeners = Listeners {
             http: TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -90,10 +82,7 @@ impl TestGateway {
     }
 
     pub fn publish_as(&self, source: usize, meta: &FrameMeta, payload: &[u8]) -> u64 {
-        let mut publisher = self.segment.publisher(source).unwrap();
-        let mut writer = publisher.claim().expect("a free frame slot");
-        writer.payload()[..payload.len()].copy_from_slice(payload);
-        writer.publish(meta, payload.len()).unwrap().0
+        publish(&self.segment, source, meta, payload)
     }
 
     /// Publishes a prediction for the frame `sequence` of `source`.
@@ -143,6 +132,27 @@ impl Drop for TestGateway {
     }
 }
 
+/// A segment with room for two sources.
+pub fn segment() -> Segment {
+    let ring = RingGeometry {
+        frame_slots: 6,
+        capacity_bytes: CAPACITY_BYTES,
+    };
+    Segment::private(&Geometry {
+        rings: vec![ring; 2],
+        lanes: 2,
+    })
+    .unwrap()
+}
+
+/// Publishes one frame; returns its sequence.
+pub fn publish(segment: &Segment, source: usize, meta: &FrameMeta, payload: &[u8]) -> u64 {
+    let mut publisher = segment.publisher(source).unwrap();
+    let mut writer = publisher.claim().expect("a free frame slot");
+    writer.payload()[..payload.len()].copy_from_slice(payload);
+    writer.publish(meta, payload.len()).unwrap().0
+}
+
 fn spawn_pump(
     segment: Arc<Segment>,
     hub: Arc<Hub>,
@@ -152,7 +162,7 @@ fn spawn_pump(
         let mut pump = Pump::new(&segment, PLACE, &hub, 80).unwrap();
         while !should_stop.load(Ordering::Relaxed) {
             let seen = segment.activity_event().observe();
-            if !pump.turn().is_unfinished {
+            if !pump.turn(MonotonicNs::now()).is_unfinished {
                 segment
                     .activity_event()
                     .wait(seen, Duration::from_millis(100));
