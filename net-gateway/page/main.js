@@ -139,7 +139,8 @@ function refresh() {
     }),
   );
   showConnectionState(source);
-  showNow((isOpen && (stage.own ?? stage.older)?.hands) || [], isOpen && !isAway);
+  const isKnown = isOpen && !isAway && pairing.newestPrediction !== null;
+  showNow((isKnown && (stage.own ?? stage.older)?.hands) || [], isKnown);
   if (!isOpen || isAway) history.endAll();
   showHistory(history.entries, (us) => clock.toWallMs(us));
   showNumbers({
@@ -159,7 +160,8 @@ function refresh() {
 function showConnectionState(source) {
   if (connection.state === "connecting") showConnection("connecting", "wait");
   else if (connection.state === "away") showConnection("away", "bad");
-  else if (source !== null && source.state !== "live") showConnection(source.state, "bad");
+  else if (source?.state === "lost") showConnection("lost", "bad");
+  else if (source?.state === "starting") showConnection("starting", "wait");
   else showConnection("live", "good");
 }
 

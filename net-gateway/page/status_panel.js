@@ -65,8 +65,8 @@ function updateUnit(row, unit) {
 }
 
 function retryText(unit) {
-  if (!Number.isFinite(unit.retry_in_ms) || unit.state !== "backoff") return unit.state;
-  return `backoff, again in ${duration(unit.retry_in_ms)}`;
+  if (!Number.isFinite(unit.retry_in_ms)) return unit.state;
+  return `${unit.state}, again in ${duration(unit.retry_in_ms)}`;
 }
 
 function deathText(unit) {
