@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Wigwag: cameras in, recognised hand gestures and live video out.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct CommandLine {
     /// Which box of this user; several run side by side under different names
     #[arg(long, global = true, value_name = "NAME", default_value = "default")]

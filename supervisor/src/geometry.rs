@@ -7,6 +7,7 @@ use crate::config::Segment as SegmentConfig;
 use nix::sys::statvfs::statvfs;
 use shm_layout::layout::{Geometry, Layout, RingGeometry};
 use std::fmt;
+use std::path::Path;
 
 /// Frame slots that every ring needs: the newest frame and the one being written.
 const BASE_SLOTS: usize = 2;
@@ -109,10 +110,11 @@ impl Room {
     pub fn of_this_machine() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).ok();
         let machine = read("/proc/meminfo").and_then(|text| total_bytes(&text));
-        let group = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse().ok());
-        let limits = [machine, group];
+        let group = read("/proc/self/cgroup").unwrap_or_default();
+        let groups = memory_limits_of(&group).into_iter();
+        let groups = groups.filter_map(|path| read(&path)?.trim().parse().ok());
         Self {
-            memory_bytes: limits.into_iter().flatten().min().unwrap_or(u64::MAX),
+            memory_bytes: machine.into_iter().chain(groups).min().unwrap_or(u64::MAX),
             shm_free_bytes: statvfs("/dev/shm")
                 .map_or(u64::MAX, |fs| fs.blocks_available() * fs.fragment_size()),
         }
@@ -124,6 +126,17 @@ fn total_bytes(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     kib.checked_mul(1024)
+}
+
+/// Where the limits of this process's control group and of those above it stand; a group without
+/// a limit says `max`, which is no number. Source: cgroups(7), version 2.
+fn memory_limits_of(self_cgroup: &str) -> Vec<String> {
+    let group = self_cgroup
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .unwrap_or("/");
+    let file = |group: &Path| format!("/sys/fs/cgroup{}/memory.max", group.display());
+    Path::new(group.trim()).ancestors().map(file).collect()
 }
 
 /// Bytes for people.
@@ -227,6 +240,17 @@ mod tests {
                 .ends_with("1.0 MB free in /dev/shm")
         );
         assert!(refused(container).hint().contains("--shm-size"));
+    }
+
+    #[test]
+    fn limits_of_all_groups_above_count() {
+        let files = memory_limits_of("0::/system.slice/wigwag.service\n");
+        assert_eq!(
+            files[0],
+            "/sys/fs/cgroup/system.slice/wigwag.service/memory.max"
+        );
+        assert_eq!(files[1], "/sys/fs/cgroup/system.slice/memory.max");
+        assert_eq!(files.len(), 3);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::units::UnitPlan;
 use shm_layout::control::{
     Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, SourceName,
 };
-use std::path::PathBuf;
 
 /// Place of the gateway in the process table; the infer-workers follow, then the capture-workers.
 const GATEWAY_PLACE: usize = 0;
@@ -54,7 +53,7 @@ fn infer(lane: usize, sources: &[SourceConfig], config: &Config) -> InferAssignm
     InferAssignment {
         lane,
         sources: sources.iter().map(|source| source.name.clone()).collect(),
-        manifest: (!infer.manifest.is_empty()).then(|| PathBuf::from(&infer.manifest)),
+        manifest: (!infer.manifest.as_os_str().is_empty()).then(|| infer.manifest.clone()),
         profile: infer.profile.clone(),
         max_hands: infer.max_hands as usize,
     }

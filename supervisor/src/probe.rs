@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::siblings::Siblings;
 use serde::Deserialize;
 use shm_layout::control::{ModelInfo, Role, SourceKind};
+use std::ffi::OsString;
 use std::process::{Child, Output, Stdio};
 
 /// Smallest frame slot, in bytes: a clip's or camera's next picture may be larger than its first.
@@ -172,10 +173,10 @@ impl ModelCheck {
 
 /// The options that tell infer-worker which models to use.
 #[must_use]
-pub fn model_arguments(config: &Infer) -> Vec<String> {
-    let mut arguments = vec!["--profile".to_owned(), config.profile.clone()];
-    if !config.manifest.is_empty() {
-        arguments.extend(["--manifest".to_owned(), config.manifest.clone()]);
+pub fn model_arguments(config: &Infer) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = vec!["--profile".into(), config.profile.clone().into()];
+    if !config.manifest.as_os_str().is_empty() {
+        arguments.extend(["--manifest".into(), config.manifest.clone().into()]);
     }
     arguments
 }

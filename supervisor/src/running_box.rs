@@ -255,9 +255,11 @@ impl<'s> RunningBox<'s> {
             self.count(now);
         }
         let status = self.status();
-        if status.state != self.state {
+        self.was_ready |= status.state == BoxState::Ready;
+        // A restart that is over before anybody noticed is told of by its unit only.
+        let lasting = due || !matches!(status.state, BoxState::Degraded);
+        if status.state != self.state && lasting {
             self.state = status.state;
-            self.was_ready |= status.state == BoxState::Ready;
             match status.state {
                 BoxState::Ready => {
                     tracing::info!(

@@ -123,7 +123,7 @@ fn infer(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigErr
     let infer = &mut config.infer;
     section.integer("workers", 0..=WORKERS_MAX, &mut infer.workers)?;
     section.choice("profile", &["full", "lite"], &mut infer.profile)?;
-    section.text(
+    section.path(
         "manifest",
         "the path of a model manifest",
         &mut infer.manifest,
@@ -219,7 +219,7 @@ fn sources(
             let table = table_of(document, &format!("sources.{}", name.get_ref()), value)?;
             let path = format!("sources.{}", name.get_ref());
             let mut section = Section::new(&path, Some((document, table)), options, settings);
-            let kind = source_kind(&mut section, &document.path, document, &name.span())?;
+            let kind = source_kind(&mut section, document, &name.span())?;
             section.finish()?;
             config.sources.push(SourceConfig {
                 name: name.get_ref().to_string(),
@@ -252,10 +252,9 @@ fn sources(
     Ok(())
 }
 
-/// Reads the keys of one source, by its type; relative paths start at the config file's folder.
+/// Reads the keys of one source, by its type.
 fn source_kind(
     section: &mut Section<'_>,
-    file: &Path,
     document: &Document,
     span: &std::ops::Range<usize>,
 ) -> Result<SourceKind, ConfigError> {
@@ -293,15 +292,13 @@ fn source_kind(
             *format = pixel_format(&word);
         }
         SourceKind::Clip { path, fps, looped } => {
-            let mut text = String::new();
-            section.text(
+            let mut given = PathBuf::new();
+            section.path(
                 "path",
                 "the path of a clip or of a folder of pictures",
-                &mut text,
+                &mut given,
             )?;
-            if !text.is_empty() {
-                *path = Some(file.parent().unwrap_or(Path::new("")).join(text));
-            }
+            *path = (!given.as_os_str().is_empty()).then_some(given);
             // In the file 0 stands for the clip's own rate.
             let mut rate = fps.unwrap_or(0.0);
             section.float("fps", 0.0..=240.0, &mut rate)?;

@@ -21,6 +21,7 @@ pub use setting::{Origin, Setting, to_toml};
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 /// Everything that can be configured; [`Config::default`] is what runs without a file.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -49,7 +50,7 @@ pub struct Infer {
     /// Which set of models of the manifest runs: `full` or `lite`.
     pub profile: String,
     /// Path of the model manifest; empty = the models that came with Wigwag.
-    pub manifest: String,
+    pub manifest: PathBuf,
     /// Most hands that are looked for in one frame.
     pub max_hands: u32,
 }
@@ -135,7 +136,7 @@ impl Default for Infer {
         Self {
             workers: 0,
             profile: "full".to_owned(),
-            manifest: String::new(),
+            manifest: PathBuf::new(),
             max_hands: 2,
         }
     }

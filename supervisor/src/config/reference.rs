@@ -212,9 +212,7 @@ fn command_line_goes_before_the_file() {
 
 #[test]
 fn sources_keep_the_order_of_the_file() {
-    let file =
-        "[sources.z]\ntype = \"pattern\"\n[sources.a]\ntype = \"clip\"\npath = \"a.mjpeg\"\n";
-    let loaded = load_text("/etc/wigwag/box.toml", file, &Options::default()).unwrap();
+    let loaded = read("[sources.z]\ntype = \"pattern\"\n[sources.a]\ntype = \"clip\"\n").unwrap();
     let names: Vec<_> = loaded
         .config
         .sources
@@ -222,6 +220,21 @@ fn sources_keep_the_order_of_the_file() {
         .map(|source| source.name.as_str())
         .collect();
     assert_eq!(names, ["z", "a"]);
-    let clip = format!("{:?}", loaded.config.sources[1].kind);
+}
+
+#[test]
+fn paths_start_at_the_files_folder() {
+    let file = "[sources.a]\ntype = \"clip\"\npath = \"a.mjpeg\"\n[infer]\nmanifest = \"/m.toml\"";
+    let loaded = load_text("/etc/wigwag/box.toml", file, &Options::default()).unwrap();
+    let clip = format!("{:?}", loaded.config.sources[0].kind);
     assert!(clip.contains("/etc/wigwag/a.mjpeg"), "{clip}");
+    assert_eq!(
+        loaded.config.infer.manifest,
+        std::path::Path::new("/m.toml")
+    );
+    let text = to_toml(&loaded.settings);
+    assert!(
+        text.contains("path = \"a.mjpeg\""),
+        "shown as it was written: {text}"
+    );
 }

@@ -10,6 +10,7 @@ use super::{ConfigError, keys::Options};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
+use std::path::PathBuf;
 use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -137,6 +138,23 @@ impl<'a> Section<'a> {
             }
         }
         self.note(key, quoted(value));
+        Ok(())
+    }
+
+    /// A path; one that the file gives starts at the file's folder. Empty stays empty.
+    pub(super) fn path(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        value: &mut PathBuf,
+    ) -> Result<(), ConfigError> {
+        let mut text = value.to_string_lossy().into_owned();
+        self.text(key, expected, &mut text)?;
+        let folder = self.document.and_then(|document| document.path.parent());
+        *value = match folder {
+            Some(folder) if !text.is_empty() => folder.join(text),
+            _ => PathBuf::from(text),
+        };
         Ok(())
     }
 

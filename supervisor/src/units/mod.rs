@@ -152,6 +152,9 @@ impl<'s> Units<'s> {
         }
         self.apply(whose.unit, Event::Ready);
         let unit = &mut self.units[whose.unit];
+        if !matches!(unit.policy.state(), State::Ready { .. }) {
+            return;
+        }
         unit.was_ready = true;
         if let Some(process) = &unit.process {
             let took = MonotonicNs::now().since(process.started).as_millis();
