@@ -21,6 +21,10 @@ use std::path::{Path, PathBuf};
 /// 18 hours at 30 fps; the index then takes 32 MB.
 pub const CLIP_FRAMES_MAX: usize = 2_000_000;
 
+/// Largest frame that is looked at to learn a clip's format and size; 16384 x 16384 pixels of RGB
+/// would be 768 MiB, and no ring of that size is wanted.
+const FIRST_FRAME_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 /// Rate of a clip that names none itself, in frames per second; the demo clip's own rate.
 pub const CLIP_FPS_DEFAULT: f64 = 15.0;
 
@@ -290,7 +294,8 @@ pub fn first_frame(clip: &mut Clip) -> Result<ReadFrame, ClipError> {
     let mut payload = Vec::new();
     let mut index = 0;
     while let Some(bytes) = clip.frame_bytes(index)? {
-        payload.resize(usize::try_from(bytes).unwrap_or(0), 0);
+        let wanted = bytes.min(FIRST_FRAME_BYTES_MAX);
+        payload.resize(usize::try_from(wanted).unwrap_or(0), 0);
         if let Ok(frame) = clip.read(index, &mut payload) {
             return Ok(frame);
         }

@@ -59,6 +59,7 @@ mod tests {
         std::fs::create_dir(root.path().join("sys")).unwrap();
         let camera = Path::new("/dev/video0");
         assert_eq!(of(camera, root.path(), 7).unwrap(), "cheese (pid 9)");
+        assert_eq!(of(camera, root.path(), 9).unwrap(), "ours (pid 7)");
         assert_eq!(of(Path::new("/dev/video1"), root.path(), 7), None);
         assert_eq!(of(camera, Path::new("/nowhere"), 7), None);
     }
