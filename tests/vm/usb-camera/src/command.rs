@@ -13,6 +13,8 @@ pub enum Fault {
     Freeze,
     /// Each frame is cut in half; the payload header says nothing about it.
     Truncate,
+    /// Every third frame is cut in half.
+    Flicker,
     /// Each frame has its full length, but every byte is wrong.
     Garbage,
     /// The payload header marks each frame as faulty.
@@ -26,10 +28,11 @@ pub enum Fault {
 }
 
 /// Each fault and its name in the orders.
-const FAULTS: [(Fault, &str); 8] = [
+const FAULTS: [(Fault, &str); 9] = [
     (Fault::None, "none"),
     (Fault::Freeze, "freeze"),
     (Fault::Truncate, "truncate"),
+    (Fault::Flicker, "flicker"),
     (Fault::Garbage, "garbage"),
     (Fault::ErrorBit, "error-bit"),
     (Fault::UsbError, "usb-error"),

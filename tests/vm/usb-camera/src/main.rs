@@ -30,7 +30,7 @@ usb-camera decode FILE [X,Y …]       decode a JPEG strictly; print its size, t
                                      counter, and the colours at places in fractions of the picture
 
 orders: plug PORT SERIAL NAME…   unplug PORT   status PORT
-        fault PORT none|freeze|truncate|garbage|error-bit|usb-error|no-tables|padded";
+        fault PORT none|NAME (none, freeze, truncate, …: see command.rs)";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();

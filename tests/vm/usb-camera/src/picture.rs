@@ -6,6 +6,7 @@
 //! again after any conversion. This module does no I/O.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jpeg_encoder::{ColorType, Encoder, EncodingError, SamplingFactor};
 
@@ -33,9 +34,17 @@ struct Sized {
 #[derive(Debug, Default)]
 pub struct Library {
     sizes: [Sized; SIZES_PX.len()],
+    frames: AtomicU64,
 }
 
 impl Library {
+    /// The number of the next frame. All cameras count together, so that a frame's number also
+    /// goes up when its camera is plugged in again.
+    pub fn next_number(&self) -> u64 {
+        // Relaxed: the number orders nothing but itself.
+        self.frames.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// The JPEG of frame `number` at size `size` (index into [`SIZES_PX`]), not stamped yet.
     ///
     /// # Errors
