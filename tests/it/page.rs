@@ -297,13 +297,17 @@ fn page_fits_every_screen_in_light_and_dark() {
                 })
                 .unwrap();
             await_more_frames(&mut browser);
-            // On the canvas, one pixel of the screen is one pixel of the picture drawn.
-            let sizes = "(() => {
-                const canvas = document.getElementById('canvas');
-                const pixels = Math.round(canvas.clientWidth * devicePixelRatio);
-                return [document.documentElement.scrollWidth <= innerWidth, canvas.width === pixels];
-            })()";
-            let fits = browser.eval(sizes).unwrap();
+            // The page is no wider than the screen (a phone would make its viewport wider), and one
+            // pixel of the canvas is one pixel of the screen.
+            let sizes = format!(
+                "(() => {{
+                    const canvas = document.getElementById('canvas');
+                    const pixels = Math.round(canvas.clientWidth * devicePixelRatio);
+                    const width = document.documentElement.scrollWidth;
+                    return [width <= {width_px}, canvas.width === pixels];
+                }})()"
+            );
+            let fits = browser.eval(&sizes).unwrap();
             assert_eq!(
                 fits,
                 json!([true, true]),
