@@ -183,8 +183,12 @@ impl Stream {
             let Some(newer) = self.node.dequeue().map_err(failed)? else {
                 break;
             };
-            self.give_back(newest.index)?;
-            newest = newer;
+            let (older, later) = match is_late(newer.sequence, newest.sequence) {
+                true => (newer, newest),
+                false => (newest, newer),
+            };
+            self.give_back(older.index)?;
+            newest = later;
         }
         Ok(Some(newest))
     }
@@ -197,7 +201,9 @@ impl Stream {
 
     /// Copies one V4L2 buffer into the payload and checks what came.
     fn fill(&mut self, taken: &Dequeued, now: MonotonicNs, payload: &mut [u8]) -> FrameOutcome {
-        let driver_sequence = self.frame_number.extend(taken.sequence);
+        let Some(driver_sequence) = self.frame_number.extend(taken.sequence) else {
+            return FrameOutcome::Nothing;
+        };
         let filled = match copy(&self.buffers, taken, self.layout, payload) {
             Ok(filled) => filled,
             Err(bad) => return FrameOutcome::Bad(bad),
@@ -330,6 +336,16 @@ fn interval(fps: f64) -> (u32, u32) {
     (1000, (fps * 1000.0).round().max(1.0) as u32)
 }
 
+/// Most frames that one may come late: as many V4L2 buffers as a stream can have.
+/// Source: `VIDEO_MAX_FRAME` in `linux/videodev2.h`.
+const LATE_MAX: u32 = 32;
+
+/// Whether frame `number` comes after one that was filled later. uvcvideo hands V4L2 buffers out
+/// as its work queue gets done with them, which under load is not the order of filling.
+fn is_late(number: u32, last: u32) -> bool {
+    (1..=LATE_MAX).contains(&last.wrapping_sub(number))
+}
+
 /// The driver's 32-bit frame number made 64 bits wide.
 #[derive(Debug, Default)]
 struct FrameNumber {
@@ -337,9 +353,11 @@ struct FrameNumber {
 }
 
 impl FrameNumber {
-    fn extend(&mut self, number: u32) -> u64 {
+    /// `None` for a frame that comes late and is to be left out.
+    fn extend(&mut self, number: u32) -> Option<u64> {
         let wide = match self.last {
             None => u64::from(number),
+            Some((last, _)) if is_late(number, last) => return None,
             // Forward over the 32 bits, or a driver that started its count anew.
             Some((last, wide)) => match number.wrapping_sub(last) {
                 step if step <= u32::MAX / 2 => wide + u64::from(step),
@@ -347,7 +365,7 @@ impl FrameNumber {
             },
         };
         self.last = Some((number, wide));
-        wide
+        Some(wide)
     }
 }
 

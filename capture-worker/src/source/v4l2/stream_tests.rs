@@ -147,12 +147,27 @@ fn rates_become_intervals() {
 #[test]
 fn the_frame_number_goes_on_over_its_32_bits() {
     let mut number = FrameNumber::default();
-    assert_eq!(number.extend(u32::MAX - 1), u64::from(u32::MAX) - 1);
-    assert_eq!(number.extend(2), u64::from(u32::MAX) + 3);
-    assert_eq!(number.extend(5), u64::from(u32::MAX) + 6);
+    assert_eq!(number.extend(u32::MAX - 1), Some(u64::from(u32::MAX) - 1));
+    assert_eq!(number.extend(2), Some(u64::from(u32::MAX) + 3));
+    assert_eq!(
+        number.extend(2),
+        Some(u64::from(u32::MAX) + 3),
+        "a driver that does not count"
+    );
+    assert_eq!(number.extend(1_005), Some(u64::from(u32::MAX) + 1_006));
     assert_eq!(
         number.extend(0),
-        u64::from(u32::MAX) + 7,
+        Some(u64::from(u32::MAX) + 1_007),
         "a count that starts anew"
     );
+}
+
+#[test]
+fn a_frame_that_comes_after_a_later_one_is_left_out() {
+    let mut number = FrameNumber::default();
+    let out: Vec<_> = [8, 9, 7, 10].map(|n| number.extend(n)).into();
+    assert_eq!(out, [Some(8), Some(9), None, Some(10)]);
+    let mut number = FrameNumber::default();
+    number.extend(1);
+    assert_eq!(number.extend(u32::MAX), None, "over the end of the 32 bits");
 }
