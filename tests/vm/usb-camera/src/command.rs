@@ -25,10 +25,13 @@ pub enum Fault {
     NoTables,
     /// Each frame is followed by zeros, as from many webcams.
     Padded,
+    /// Frames come as fast as the host takes them, long and short in turn. `uvcvideo` copies them
+    /// on several processors at once, so that a short one may overtake a long one.
+    Burst,
 }
 
 /// Each fault and its name in the orders.
-const FAULTS: [(Fault, &str); 9] = [
+const FAULTS: [(Fault, &str); 10] = [
     (Fault::None, "none"),
     (Fault::Freeze, "freeze"),
     (Fault::Truncate, "truncate"),
@@ -38,6 +41,7 @@ const FAULTS: [(Fault, &str); 9] = [
     (Fault::UsbError, "usb-error"),
     (Fault::NoTables, "no-tables"),
     (Fault::Padded, "padded"),
+    (Fault::Burst, "burst"),
 ];
 
 impl Fault {

@@ -30,6 +30,9 @@ const FRAME_TOGGLE: u8 = 0x01;
 /// What follows a padded frame, in zeros.
 const PADDING_BYTES: usize = 512;
 
+/// Length of the long frames of a burst: several payloads, while a short frame is one.
+const BURST_BYTES: usize = 60_000;
+
 /// How long an idle camera waits for the host before it looks at its own state again.
 const IDLE_WAIT: Duration = Duration::from_millis(20);
 
@@ -215,6 +218,11 @@ impl Device {
         let number = self.library.next_number();
         with_state(&self.shared, |state| state.frames += 1);
         let interval = Duration::from_nanos(u64::from(mode.interval_100ns) * 100);
+        let interval = if fault == Fault::Burst {
+            Duration::ZERO
+        } else {
+            interval
+        };
         // A host that was slow gets the next frame now, not all those that it missed.
         self.next_frame = (self.next_frame + interval).max(now);
 
@@ -246,6 +254,7 @@ impl Device {
             Fault::Truncate => frame.truncate(frame.len() / 2),
             Fault::Flicker if number.is_multiple_of(3) => frame.truncate(frame.len() / 2),
             Fault::Garbage => frame.iter_mut().for_each(|byte| *byte = !*byte),
+            Fault::Burst if number.is_multiple_of(2) => frame.resize(BURST_BYTES, 0),
             Fault::Padded => frame.resize(frame.len() + PADDING_BYTES, 0),
             _ => {}
         }
