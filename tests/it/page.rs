@@ -6,7 +6,7 @@ mod parts;
 
 use serde_json::json;
 use shm_layout::control::SourceState;
-use wigwag_tests::browser::{BrowserPage, Colours, Screen, chromium_path};
+use wigwag_tests::browser::{BrowserPage, Colours, Screen};
 use wigwag_tests::wait::DEADLINE;
 use wigwag_tests::{TestBox, process};
 
@@ -21,13 +21,10 @@ const DESK: Screen = Screen {
     is_mobile: false,
 };
 
-/// A browser, or `None` after saying so where none is installed.
-fn browser_or_skip() -> Option<BrowserPage> {
-    if chromium_path().is_none() {
-        println!("SKIPPED: no chromium on PATH (apt-get install chromium)");
-        return None;
-    }
-    Some(BrowserPage::blank().unwrap())
+/// A browser with an empty page; without an installed one the test fails and names the package.
+#[track_caller]
+fn browser() -> BrowserPage {
+    BrowserPage::blank().unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Opens the page of a box, and waits until it shows video.
@@ -60,9 +57,7 @@ fn assert_clean(browser: &BrowserPage, address: &str) {
 /// Method: the test picture carries its sequence in blocks; it is read off the canvas' pixels.
 #[test]
 fn shown_picture_is_the_frame_that_the_page_names() {
-    let Some(mut browser) = browser_or_skip() else {
-        return;
-    };
+    let mut browser = browser();
     let test_box = TestBox::start("page_video");
     let address = test_box.http();
     watch(&mut browser, &address);
@@ -86,9 +81,7 @@ fn shown_picture_is_the_frame_that_the_page_names() {
 /// its own, and the joints are looked for on the canvas.
 #[test]
 fn hands_are_drawn_on_the_frame_that_they_belong_to() {
-    let Some(mut browser) = browser_or_skip() else {
-        return;
-    };
+    let mut browser = browser();
     let test_box = TestBox::builder("page_hands").source("clip:").start();
     let address = test_box.http();
     watch(&mut browser, &address);
@@ -156,9 +149,7 @@ fn hands_are_drawn_on_the_frame_that_they_belong_to() {
 /// Goal: a viewer sees video again, without doing anything, after the gateway died or was restarted.
 #[test]
 fn page_comes_back_after_the_gateway_was_killed_and_restarted() {
-    let Some(mut browser) = browser_or_skip() else {
-        return;
-    };
+    let mut browser = browser();
     let test_box = TestBox::start("page_reconnects");
     let address = test_box.http();
     watch(&mut browser, &address);
@@ -191,9 +182,7 @@ fn page_comes_back_after_the_gateway_was_killed_and_restarted() {
 /// Goal: the page says that the box is away, keeps the picture, and is there again when the box is.
 #[test]
 fn page_says_that_the_box_is_away_and_waits_for_it() {
-    let Some(mut browser) = browser_or_skip() else {
-        return;
-    };
+    let mut browser = browser();
     let port = free_port();
     let test_box = TestBox::builder("page_away")
         .source("pattern:")
@@ -226,9 +215,7 @@ fn page_says_that_the_box_is_away_and_waits_for_it() {
 /// Goal: a source that is not there is named as lost, and another can be watched instead.
 #[test]
 fn lost_source_is_named_and_another_can_be_chosen() {
-    let Some(mut browser) = browser_or_skip() else {
-        return;
-    };
+    let mut browser = browser();
     let test_box = TestBox::builder("page_sources")
         .source("door=v4l2:/dev/no-such-camera")
         .source("hall=pattern:")
@@ -272,9 +259,7 @@ fn lost_source_is_named_and_another_can_be_chosen() {
 /// Goal: nothing hangs over the edge of a phone, a tablet or a desk, in light and in dark.
 #[test]
 fn page_fits_every_screen_in_light_and_dark() {
-    let Some(mut browser) = browser_or_skip() else {
-        return;
-    };
+    let mut browser = browser();
     let test_box = TestBox::start("page_screens");
     let address = test_box.http();
     watch(&mut browser, &address);

@@ -12,7 +12,6 @@ mod process;
 
 pub use files::FileServer;
 pub use page::{BrowserPage, Colours, Screen};
-pub use process::chromium_path;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -37,8 +37,7 @@ const FLAGS: [&str; 14] = [
 ];
 
 /// The installed Chromium, if there is one.
-#[must_use]
-pub fn chromium_path() -> Option<PathBuf> {
+fn chromium_path() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     NAMES.iter().find_map(|name| {
