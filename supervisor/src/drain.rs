@@ -11,6 +11,9 @@ use std::time::Duration;
 /// The roles in the order in which they are asked to stop.
 pub const ORDER: [Role; 3] = [Role::Gateway, Role::Capture, Role::Infer];
 
+/// A second signal within this time is the first one again: faster than a person presses twice.
+const SAME_REQUEST: Duration = Duration::from_millis(300);
+
 /// A stop that is under way.
 #[derive(Debug, Clone, Copy)]
 pub struct Drain {
@@ -43,9 +46,14 @@ impl Drain {
         }
     }
 
-    /// Ends the patience: the next step is to kill.
-    pub fn hurry(&mut self) {
-        self.limit = Duration::ZERO;
+    /// Somebody asks again to stop. Ends the patience, so that the next step is to kill; unless
+    /// it is the same request once more, as from a program that signals both us and our group.
+    pub fn hurry(&mut self, now: MonotonicNs) -> bool {
+        let is_meant = now.since(self.began) >= SAME_REQUEST;
+        if is_meant {
+            self.limit = Duration::ZERO;
+        }
+        is_meant
     }
 
     /// The next step, given which roles still have a process.
@@ -118,11 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn hurry_kills_at_once() {
+    fn second_request_kills_at_once_but_an_echo_does_not() {
         let mut drain = drain();
         assert_eq!(drain.next(at(0), |_| true), Step::Ask(Role::Gateway));
-        drain.hurry();
-        assert_eq!(drain.next(at(1), |_| true), Step::KillAll);
+        assert!(!drain.hurry(at(2)));
+        assert_eq!(drain.next(at(2), |_| true), Step::Wait);
+        assert!(drain.hurry(at(300)));
+        assert_eq!(drain.next(at(300), |_| true), Step::KillAll);
     }
 
     #[test]

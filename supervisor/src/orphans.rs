@@ -166,90 +166,102 @@ fn end_all(orphans: &mut Vec<Orphan>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shm_layout::Generation;
+    use shm_layout::layout::{Geometry, RingGeometry};
     use std::os::unix::process::CommandExt;
-    use std::process::{Child, Command};
+    use std::process::{Child, Command, Stdio};
 
     /// A process that looks like a worker: the name is that of the file which is executed.
-    fn worker(scratch: &std::path::Path, script: &str) -> (Child, Orphan) {
-        let path = scratch.join("infer-worker");
-        if !path.exists() {
-            std::fs::copy("/bin/sh", &path).unwrap();
-        }
-        let child = Command::new(&path)
-            .args(["-c", script])
-            .process_group(0)
-            .spawn()
-            .unwrap();
-        let orphan = Orphan {
-            pid: child.id() as i32,
-            start_ticks: start_ticks(child.id()).unwrap(),
-        };
-        // The name is the file's only once exec has happened.
-        while !is_worker(orphan.pid) {
-            std::thread::yield_now();
-        }
-        (child, orphan)
+    struct Worker {
+        child: Child,
+        orphan: Orphan,
     }
+
+    impl Worker {
+        fn start(scratch: &std::path::Path, script: &str) -> Self {
+            let path = scratch.join("infer-worker");
+            if !path.exists() {
+                std::fs::copy("/bin/sh", &path).unwrap();
+            }
+            let child = Command::new(&path)
+                .args(["-c", script])
+                .process_group(0)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let start_ticks = start_ticks(child.id()).unwrap();
+            let orphan = Orphan {
+                pid: child.id() as i32,
+                start_ticks,
+            };
+            let worker = Self { child, orphan };
+            // The name is the file's only once exec has happened.
+            while !is_worker(orphan.pid) {
+                std::thread::yield_now();
+            }
+            worker
+        }
+    }
+
+    impl Drop for Worker {
+        fn drop(&mut self) {
+            let _ended = self.child.kill();
+            let _reaped = self.child.wait();
+        }
+    }
+
+    const BUSY: &str = "while :; do sleep 0.01; done";
 
     #[test]
     fn orphan_that_ignores_sigterm_is_killed() {
         let scratch = tempfile::tempdir().unwrap();
-        let (mut polite, first) = worker(scratch.path(), "while :; do sleep 0.01; done");
-        let (mut deaf, second) =
-            worker(scratch.path(), "trap '' TERM; while :; do sleep 0.01; done");
-        end_all(&mut vec![first, second]);
-        assert!(!first.lives() && !second.lives());
-        assert!(!polite.wait().unwrap().success());
-        assert!(!deaf.wait().unwrap().success());
+        let polite = Worker::start(scratch.path(), BUSY);
+        let deaf = Worker::start(scratch.path(), &format!("trap '' TERM; {BUSY}"));
+        end_all(&mut vec![polite.orphan, deaf.orphan]);
+        assert!(!polite.orphan.lives() && !deaf.orphan.lives());
     }
 
     #[test]
     fn stranger_with_the_same_number_is_left_alone() {
         let scratch = tempfile::tempdir().unwrap();
-        let (mut child, orphan) = worker(scratch.path(), "while :; do sleep 0.01; done");
-        let stranger = Orphan {
-            start_ticks: orphan.start_ticks + 1,
-            ..orphan
+        let worker = Worker::start(scratch.path(), BUSY);
+        let later = Orphan {
+            start_ticks: worker.orphan.start_ticks + 1,
+            ..worker.orphan
         };
-        assert!(orphan.lives() && !stranger.lives());
-        end_all(&mut vec![stranger]);
+        end_all(&mut vec![later]);
+        assert!(worker.orphan.lives() && !later.lives());
         let this = std::process::id();
         let this = Orphan {
             pid: this as i32,
             start_ticks: start_ticks(this).unwrap(),
         };
         assert!(!this.lives(), "not one of our programs");
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 
     #[test]
     fn segment_of_a_killed_supervisor_goes_with_its_workers() {
-        use shm_layout::Generation;
-        use shm_layout::layout::{Geometry, RingGeometry};
         let scratch = tempfile::tempdir().unwrap();
-        let (mut child, orphan) = worker(scratch.path(), "while :; do sleep 0.01; done");
+        let worker = Worker::start(scratch.path(), BUSY);
         let name = SegmentName::new(&format!("orphan-{}", std::process::id()));
         let ring = RingGeometry {
             frame_slots: 4,
             capacity_bytes: 4096,
         };
-        let segment = Segment::create(
-            &name,
-            &Geometry {
-                rings: vec![ring],
-                lanes: 1,
-            },
-        )
-        .unwrap();
+        let geometry = Geometry {
+            rings: vec![ring],
+            lanes: 1,
+        };
+        let segment = Segment::create(&name, &geometry).unwrap();
         let entry = segment.process(3).unwrap();
         entry.reserve(Generation(1), Role::Infer as u32);
-        assert!(entry.attach(Generation(1), child.id(), orphan.start_ticks));
+        assert!(entry.attach(Generation(1), worker.child.id(), worker.orphan.start_ticks));
         drop(segment);
         clear(&name).unwrap();
-        assert!(!orphan.lives());
+        assert!(!worker.orphan.lives());
         assert!(!name.path().exists());
-        child.wait().unwrap();
     }
 
     #[test]

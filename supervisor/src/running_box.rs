@@ -121,8 +121,9 @@ impl<'s> RunningBox<'s> {
             Event::StopSignal => match &mut self.drain {
                 None => self.begin_drain(),
                 Some(drain) => {
-                    tracing::warn!("asked to stop again: killing what still runs");
-                    drain.hurry();
+                    if drain.hurry(MonotonicNs::now()) {
+                        tracing::warn!("asked to stop again: killing what still runs");
+                    }
                 }
             },
             Event::Request(request, answer) => {
@@ -219,6 +220,7 @@ impl<'s> RunningBox<'s> {
     fn begin_drain(&mut self) {
         if self.drain.is_none() {
             tracing::info!("stopping");
+            self.units.retire_all();
             self.drain = Some(Drain::new(MonotonicNs::now(), self.drain_limit));
             self.changed = true;
         }

@@ -112,6 +112,8 @@ pub enum Event {
     Stalled,
     /// Somebody wants it to end.
     Stop,
+    /// The box stops: what runs goes on until it is stopped, and nothing is started any more.
+    Retire,
     /// Somebody wants a new process in place of the present one.
     Restart,
     /// Time passed.
@@ -145,6 +147,8 @@ pub struct Policy {
     in_a_row: u32,
     /// Given up, and the present process is the slow retry: its death gives up again at once.
     on_probation: bool,
+    /// The box stops: nothing is started any more.
+    is_retired: bool,
 }
 
 impl Policy {
@@ -158,6 +162,7 @@ impl Policy {
             deaths: VecDeque::new(),
             in_a_row: 0,
             on_probation: false,
+            is_retired: false,
         }
     }
 
@@ -175,6 +180,7 @@ impl Policy {
             Event::Died(death) => self.on_death(death, now, jitter),
             Event::Stalled => self.on_stall(now),
             Event::Stop => self.on_stop(now),
+            Event::Retire => self.on_retire(),
             Event::Restart => self.on_restart(now),
             Event::Tick => self.on_tick(now),
         }
@@ -214,6 +220,10 @@ impl Policy {
             State::Starting { .. } | State::Ready { .. } | State::Stopping { .. } => {}
             // A death of a process that this unit no longer has.
             State::Down | State::Backoff { .. } | State::Failed { .. } => return Action::None,
+        }
+        if self.is_retired {
+            self.state = State::Down;
+            return Action::None;
         }
         if death.is_permanent() {
             self.state = State::Failed { retry_at: None };
@@ -277,6 +287,15 @@ impl Policy {
         }
     }
 
+    fn on_retire(&mut self) -> Action {
+        self.is_retired = true;
+        match self.state {
+            State::Down | State::Backoff { .. } | State::Failed { .. } => self.state = State::Down,
+            State::Starting { .. } | State::Ready { .. } | State::Stopping { .. } => {}
+        }
+        Action::None
+    }
+
     fn on_restart(&mut self, now: MonotonicNs) -> Action {
         self.deaths.clear();
         self.in_a_row = 0;
@@ -316,6 +335,10 @@ impl Policy {
     }
 
     fn spawn(&mut self, now: MonotonicNs) -> Action {
+        if self.is_retired {
+            self.state = State::Down;
+            return Action::None;
+        }
         self.state = State::Starting { since: now };
         Action::Spawn
     }

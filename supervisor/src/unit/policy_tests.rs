@@ -188,6 +188,30 @@ fn stop_while_waiting_to_restart_ends_the_wait() {
 }
 
 #[test]
+fn retired_unit_goes_on_but_is_not_started_again() {
+    let mut unit = Clocked::started();
+    unit.event(Event::Ready);
+    assert_eq!(unit.event(Event::Retire), Action::None);
+    assert!(matches!(unit.policy.state(), State::Ready { .. }));
+    assert_eq!(unit.after(1, KILLED), Action::None);
+    assert_eq!(unit.policy.state(), State::Down);
+    assert_eq!(unit.after(100_000, Event::Tick), Action::None);
+    let mut waiting = Clocked::started();
+    waiting.after(1, KILLED);
+    waiting.after(1, KILLED);
+    assert_eq!(waiting.event(Event::Retire), Action::None);
+    assert_eq!(waiting.policy.state(), State::Down);
+    let mut replaced = Clocked::started();
+    assert_eq!(replaced.event(Event::Restart), Action::Drain);
+    replaced.event(Event::Retire);
+    assert_eq!(
+        replaced.after(1, Event::Died(Death::Exited(0))),
+        Action::None
+    );
+    assert_eq!(replaced.policy.state(), State::Down);
+}
+
+#[test]
 fn asked_restart_drains_and_starts_without_counting_a_death() {
     let mut unit = Clocked::started();
     for _ in 0..100 {
@@ -224,6 +248,7 @@ fn events() -> impl Strategy<Value = Vec<(Event, u64, u64)>> {
         6 => death.prop_map(Event::Died),
         1 => Just(Event::Stalled),
         1 => Just(Event::Stop),
+        1 => Just(Event::Retire),
         1 => Just(Event::Restart),
         8 => Just(Event::Tick),
     ];
@@ -314,7 +339,7 @@ proptest! {
         policy.on_event(Event::Start, at(now_ms), Jitter::NONE);
         for (event, step_ms, random) in events {
             now_ms += step_ms;
-            if !matches!(event, Event::Stop | Event::Died(Death::Exited(78))) {
+            if !matches!(event, Event::Stop | Event::Retire | Event::Died(Death::Exited(78))) {
                 policy.on_event(event, at(now_ms), Jitter::from_random(random));
             }
         }

@@ -93,6 +93,13 @@ impl<'s> Units<'s> {
         }
     }
 
+    /// From now on nothing is started any more.
+    pub fn retire_all(&mut self) {
+        for index in 0..self.units.len() {
+            self.apply(index, Event::Retire);
+        }
+    }
+
     /// Asks every unit of a role to drain and stay down.
     pub fn stop(&mut self, role: Role) {
         for index in 0..self.units.len() {
