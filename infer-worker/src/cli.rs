@@ -150,6 +150,10 @@ pub fn main() -> u8 {
     };
     match run(&cli.command) {
         Ok(reason) => reason as u8,
+        // A reader who has seen enough, such as `head`, is no error.
+        Err(CommandError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitReason::Stopped as u8
+        }
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error}\nhint: {}", error.hint());
             error.reason() as u8

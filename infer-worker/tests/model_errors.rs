@@ -183,7 +183,10 @@ fn open_names_an_unknown_profile_and_the_known_ones() {
 fn open_names_an_unknown_key_with_its_line() {
     let models = Models::new();
     models.edit("format = 1", "format = 1\ncolour = \"blue\"");
-    models.refused("full", &["manifest.toml", "line 6", "colour"]);
+    models.refused(
+        "full",
+        &["manifest.toml`: line 6: unknown field `colour`, expected"],
+    );
     let models = Models::new();
     models.edit("format = 1", "format = 2");
     models.refused("full", &["format: expected 1, found 2"]);

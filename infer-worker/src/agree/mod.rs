@@ -1,7 +1,7 @@
 //! `agree`: runs the tracker over a clip and compares with a reference, frame by frame.
 //!
 //! Neighbours: the command line calls [`run`]; the frames go through the same
-//! [`Pipeline`](crate::pipeline::Pipeline) as those of a camera, each with the prediction of the
+//! [`Pipeline`] as those of a camera, each with the prediction of the
 //! frame before. It serves people and tests, never a running box.
 
 pub mod reference;

@@ -148,6 +148,32 @@ mod tests {
     }
 
     #[test]
+    fn decode_does_without_huffman_tables_as_some_cameras_do() {
+        let whole = encode(64, 48);
+        let mut bytes = whole.clone();
+        while let Some(at) = bytes.windows(2).position(|pair| pair == [0xFF, 0xC4]) {
+            let length = usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+            bytes.drain(at..at + 2 + length);
+        }
+        assert!(bytes.len() < whole.len());
+        let stripped = read(&bytes, Denominator::One).expect("standard tables");
+        let expected = read(&whole, Denominator::One).expect("whole");
+        assert_eq!(stripped.pixels, expected.pixels);
+    }
+
+    #[test]
+    fn decode_works_after_a_hostile_header() {
+        let mut hostile = encode(64, 48);
+        let frame_header = hostile
+            .windows(2)
+            .position(|pair| pair == [0xFF, 0xC0])
+            .expect("SOF0");
+        hostile[frame_header + 5..frame_header + 9].fill(0);
+        assert!(read(&hostile, Denominator::One).is_err());
+        assert!(read(&encode(64, 48), Denominator::One).is_ok());
+    }
+
+    #[test]
     fn decode_accepts_padding_between_segments() {
         let mut bytes = encode(64, 48);
         let end = bytes.len() - 2;

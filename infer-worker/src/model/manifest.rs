@@ -150,7 +150,7 @@ impl ModelSet {
         let text = read_manifest(path)?;
         let manifest: Manifest = toml::from_str(&text).map_err(|error| ModelError::Syntax {
             path: path.to_owned(),
-            message: error.to_string().trim_end().to_owned(),
+            message: one_line(&error, &text),
         })?;
         let check = Check {
             path,
@@ -296,6 +296,15 @@ impl<'a> Check<'a> {
         };
         entry.labels.iter().map(convert).collect()
     }
+}
+
+/// A parser's complaint as `line 6: …`, without the picture of the line.
+fn one_line(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map_or(String::new(), |before| {
+        format!("line {}: ", before.matches('\n').count() + 1)
+    });
+    format!("{place}{}", error.message().trim().replace('\n', ", "))
 }
 
 fn read_manifest(path: &Path) -> Result<String, ModelError> {
