@@ -3,6 +3,7 @@
 //! - [`run`]: the worker's main loop, one screen long: start reading there.
 //! - [`source`]: where frames come from (V4L2 cameras, clips, the test pattern), behind one trait.
 //! - [`publish`]: the checks between a source and the ring.
+//! - [`stamp`]: the time of capture that a frame travels with.
 //! - [`tracker`]: when a source counts as starting, live or lost, and when it is opened again.
 //! - [`probe`] and [`cli`]: what the supervisor asks before it starts a worker.
 //!
@@ -15,4 +16,5 @@ pub mod probe;
 pub mod publish;
 pub mod run;
 pub mod source;
+pub mod stamp;
 pub mod tracker;

@@ -4,6 +4,7 @@
 //! the ring checks that what it says about the frame fits its length. Nothing is kept or queued.
 
 use crate::source::{BadFrame, FilledFrame, FrameOutcome, FrameTarget, Source, SourceError};
+use crate::stamp::{Clocks, Stamper};
 use shm_layout::MonotonicNs;
 use shm_layout::ring::Publisher;
 use std::collections::BTreeSet;
@@ -33,12 +34,14 @@ pub enum Turn {
 pub struct Mover {
     last_driver_sequence: Option<u64>,
     reasons_logged: BTreeSet<&'static str>,
+    stamper: Stamper,
 }
 
 impl Mover {
-    /// Forgets the source's numbers: it was opened anew.
+    /// Forgets the source's numbers: it was opened anew. The times go on.
     pub fn start_over(&mut self) {
-        *self = Self::default();
+        self.last_driver_sequence = None;
+        self.reasons_logged.clear();
     }
 
     /// Asks `source` for one frame until `deadline` and publishes it.
@@ -58,7 +61,12 @@ impl Mover {
             sequence,
             deadline,
         }) {
-            FrameOutcome::Frame(FilledFrame { len_bytes, meta }) => {
+            FrameOutcome::Frame(FilledFrame {
+                len_bytes,
+                mut meta,
+            }) => {
+                let stamp = self.stamper.stamp(meta.capture, Clocks::now());
+                (meta.capture, meta.capture_wall_us) = stamp;
                 match writer.publish(&meta, len_bytes) {
                     Ok(_) => Turn::Published {
                         lost: self.lost_before(meta.driver_sequence),

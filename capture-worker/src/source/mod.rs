@@ -74,7 +74,8 @@ pub enum FrameOutcome {
 pub struct FilledFrame {
     /// Bytes used in the payload.
     pub len_bytes: usize,
-    /// The facts that travel with the frame. A gap in its driver sequence is a frame that was lost
+    /// The facts that travel with the frame, with the time on the monotonic clock only: the wall
+    /// clock's is put in when it is published. A gap in its driver sequence is a frame that was lost
     /// or left out because a newer one was there (newest wins).
     pub meta: FrameMeta,
 }

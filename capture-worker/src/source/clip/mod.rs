@@ -13,7 +13,7 @@ use super::pacing::{FPS_MAX, FPS_MIN, Pacer, WhenLate, wait_until};
 use super::{BadFrame, FilledFrame, FrameOutcome, FrameTarget, Mode, Source, SourceError};
 use bytes::ClipBytes;
 use folder::PictureKind;
-use shm_layout::{FrameMeta, MonotonicNs, PixelFormat, wall_us};
+use shm_layout::{FrameMeta, MonotonicNs, PixelFormat};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -376,18 +376,13 @@ impl Playing {
                     height_px: frame.height_px,
                     stride_bytes: frame.format.row_bytes(frame.width_px),
                     capture: due.at,
-                    capture_wall_us: wall_us().saturating_sub(micros(now, due.at)),
+                    capture_wall_us: 0,
                     driver_sequence: due.number,
                 },
             }),
             Err(bad) => FrameOutcome::Bad(bad),
         }
     }
-}
-
-/// Microseconds from `earlier` to `now`.
-fn micros(now: MonotonicNs, earlier: MonotonicNs) -> u64 {
-    u64::try_from(now.since(earlier).as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::pacing::{FPS_MAX, FPS_MIN, Pacer, WhenLate, wait_until};
 use super::{BadFrame, FilledFrame, FrameOutcome, FrameTarget, Mode, Source, SourceError};
 use canvas::Canvas;
 use shm_layout::frame::SIDE_PX_MAX;
-use shm_layout::{FrameMeta, MonotonicNs, PixelFormat, wall_us};
+use shm_layout::{FrameMeta, MonotonicNs, PixelFormat};
 
 /// Smallest side in pixels: room for the strips, the number and the box.
 pub const PATTERN_SIDE_PX_MIN: u32 = 64;
@@ -164,7 +164,6 @@ impl Source for PatternSource {
             Err(Unwritten::Bad(bad)) => return FrameOutcome::Bad(bad),
             Err(Unwritten::Gone(error)) => return FrameOutcome::Gone(error.into()),
         };
-        let age_us = u64::try_from(now.since(due.at).as_micros()).unwrap_or(u64::MAX);
         FrameOutcome::Frame(FilledFrame {
             len_bytes,
             meta: FrameMeta {
@@ -173,7 +172,7 @@ impl Source for PatternSource {
                 height_px: request.height_px,
                 stride_bytes: request.format.row_bytes(request.width_px),
                 capture: due.at,
-                capture_wall_us: wall_us().saturating_sub(age_us),
+                capture_wall_us: 0,
                 driver_sequence: due.number,
             },
         })

@@ -11,7 +11,7 @@ use super::node::{Dequeued, Node, SettledFormat};
 use super::raw::MappedBuffer;
 use crate::source::{BadFrame, FilledFrame, FrameOutcome, jpeg};
 use shm_layout::frame::SIDE_PX_MAX;
-use shm_layout::{FrameMeta, MonotonicNs, PixelFormat, wall_us};
+use shm_layout::{FrameMeta, MonotonicNs, PixelFormat};
 use std::time::Duration;
 
 /// V4L2 buffers to ask for: one being filled, one waiting, one being copied, one to spare.
@@ -209,7 +209,6 @@ impl Stream {
             Err(bad) => return FrameOutcome::Bad(bad),
         };
         let capture = capture_time(taken.monotonic_ns, now);
-        let age_us = u64::try_from(now.since(capture).as_micros()).unwrap_or(u64::MAX);
         FrameOutcome::Frame(FilledFrame {
             len_bytes: filled.len_bytes,
             meta: FrameMeta {
@@ -218,7 +217,7 @@ impl Stream {
                 height_px: filled.height_px,
                 stride_bytes: self.layout.stride_bytes,
                 capture,
-                capture_wall_us: wall_us().saturating_sub(age_us),
+                capture_wall_us: 0,
                 driver_sequence,
             },
         })
