@@ -4,4 +4,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it is surprised")]
 
+mod clients;
+mod commands;
+mod config;
+mod drain;
+mod kill;
+mod recognition;
 mod ring;
+mod slow_client;

@@ -3,11 +3,13 @@
 //! - [`test_box`]: a box of its own for each test, made of the real binaries of [`binaries`].
 //! - [`client`]: its clients, as users write them; [`browser`]: the page as a viewer sees it.
 //! - [`wait`]: waiting on states, with the one deadline; [`process`]: signals.
+//! - [`demo`]: the demo clip and what is to be seen on it.
 //! - [`picture`] and [`random`]: frames whose every byte is known, for the ring's tests.
 
 pub mod binaries;
 pub mod browser;
 pub mod client;
+pub mod demo;
 pub mod picture;
 pub mod process;
 pub mod random;

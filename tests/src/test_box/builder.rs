@@ -4,6 +4,7 @@ use super::TestBox;
 use super::permit::Permit;
 use crate::wait;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
@@ -15,15 +16,33 @@ pub struct BoxBuilder {
     name: String,
     config: String,
     arguments: Vec<String>,
+    scratch: TempDir,
+    has_own_addresses: bool,
 }
 
 impl BoxBuilder {
     pub(super) fn new(name: &str) -> Self {
+        let scratch = TempDir::with_prefix("wigwag-test-").expect("a folder can be made");
+        for folder in ["run", "tmp"] {
+            let mut private = std::fs::DirBuilder::new();
+            private
+                .mode(0o700)
+                .create(scratch.path().join(folder))
+                .expect("a folder can be made");
+        }
         Self {
             name: name.to_owned(),
             config: String::new(),
             arguments: Vec::new(),
+            scratch,
+            has_own_addresses: true,
         }
+    }
+
+    /// The box's own folder, gone with it.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
     }
 
     /// Adds `--source TEXT`.
@@ -44,6 +63,12 @@ impl BoxBuilder {
         self
     }
 
+    /// Leaves the addresses to the config, instead of taking free ones by the command line.
+    pub fn without_addresses(mut self) -> Self {
+        self.has_own_addresses = false;
+        self
+    }
+
     /// Makes everything but starts nothing.
     ///
     /// # Panics
@@ -54,17 +79,11 @@ impl BoxBuilder {
         static BOXES: AtomicU32 = AtomicU32::new(0);
         let permit = Permit::wait();
         let number = BOXES.fetch_add(1, Ordering::Relaxed);
-        let scratch = TempDir::with_prefix("wigwag-test-").expect("a folder can be made");
-        for folder in ["run", "tmp"] {
-            let mut private = std::fs::DirBuilder::new();
-            private
-                .mode(0o700)
-                .create(scratch.path().join(folder))
-                .expect("a folder can be made");
-        }
+        let scratch = self.scratch;
         let mut arguments = self.arguments;
         for option in ["--http", "--wire"] {
-            if !arguments.iter().any(|argument| argument == option) {
+            let is_given = arguments.iter().any(|argument| argument == option);
+            if self.has_own_addresses && !is_given {
                 arguments.extend([option.to_owned(), "127.0.0.1:0".to_owned()]);
             }
         }

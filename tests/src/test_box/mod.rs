@@ -14,8 +14,9 @@ pub use builder::BoxBuilder;
 use crate::client::http::{self, Reply};
 use crate::{binaries, process, wait};
 use permit::Permit;
+use shm_layout::Segment;
 use shm_layout::control::{BoxState, BoxStatus, SourceStatus, UnitState, UnitStatus};
-use shm_layout::segment::SegmentName;
+use shm_layout::segment::{Access, SegmentName};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -96,6 +97,13 @@ impl TestBox {
         });
     }
 
+    fn environment(&self) -> [(&str, PathBuf); 2] {
+        [
+            ("XDG_RUNTIME_DIR", self.runtime_dir()),
+            ("TMPDIR", self.tmp_dir()),
+        ]
+    }
+
     /// A command of the supervisor's program for this box, ready to be run.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -103,8 +111,7 @@ impl TestBox {
         command
             .args(["--instance", &self.instance])
             .args(arguments)
-            .env("XDG_RUNTIME_DIR", self.runtime_dir())
-            .env("TMPDIR", self.tmp_dir())
+            .envs(self.environment())
             .env_remove("WIGWAG_LOG")
             .stdin(Stdio::null());
         command
@@ -136,10 +143,15 @@ impl TestBox {
                 .open(self.log_path())
                 .expect("the log can be written")
         };
-        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let child = self
-            .command(&["start"])
-            .args(arguments)
+        // If this test process dies, the box is told to stop.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "--"])
+            .arg(binaries::path("supervisor"))
+            .args(["--instance", &self.instance, "start"])
+            .args(&self.arguments)
+            .envs(self.environment())
+            .env_remove("WIGWAG_LOG")
+            .stdin(Stdio::null())
             .stdout(log())
             .stderr(log())
             .spawn()
@@ -299,6 +311,24 @@ impl TestBox {
             .into_iter()
             .find(|source| source.name == name)
             .expect("there is such a source")
+    }
+
+    /// Sequence of the newest frame of `source`, straight from the segment: the status tells it
+    /// only about once a second.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such source, or no segment.
+    #[track_caller]
+    #[must_use]
+    pub fn newest(&self, source: &str) -> u64 {
+        let sources = self.status().sources;
+        let ring = sources
+            .iter()
+            .position(|found| found.name == source)
+            .expect("such a source");
+        let segment = Segment::attach(&self.segment(), None, Access::Read);
+        segment.expect("the box has a segment").newest(ring)
     }
 
     /// Address of the page and the API.
