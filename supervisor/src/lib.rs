@@ -3,7 +3,7 @@
 //! - [`run`]: the supervisor's main path, one screen long: start reading there.
 //! - [`cli`] and [`command`]: the verbs of the command line.
 //! - [`config`]: one TOML file, checked to the line.
-//! - [`unit`]: restart policy and watchdog, as pure functions of (state, event, time).
+//! - [`mod@unit`]: restart policy and watchdog, as pure functions of (state, event, time).
 //! - [`units`]: carries out what they decide; [`spawn`] and [`process`] do the system's part.
 //! - [`instance`], [`lock`], [`orphans`]: the files of a box, and what a dead supervisor left.
 //! - [`control_socket`], [`status`], [`terminal`]: how people and programs ask and are told.

@@ -73,7 +73,7 @@ pub struct Program<'a> {
     pub arguments: Vec<String>,
     /// Environment variables beside the inherited ones; one that is set already stays as it is.
     pub environment: Vec<(&'static str, String)>,
-    /// Files to inherit and the numbers they get there, below [`FIRST_FREE`].
+    /// Files to inherit and the numbers they get there, below 10.
     pub files: Vec<(BorrowedFd<'a>, RawFd)>,
 }
 
