@@ -59,6 +59,7 @@ pub struct Hub {
     connections: Arc<ConnectionCounters>,
     stop_switch: StopSwitch,
     wanted: Notify,
+    fresh: Notify,
     pulse: AtomicU64,
 }
 
@@ -77,6 +78,7 @@ impl Hub {
             connections: Arc::default(),
             stop_switch: StopSwitch::new(),
             wanted: Notify::new(),
+            fresh: Notify::new(),
             pulse: AtomicU64::new(0),
         }
     }
@@ -141,6 +143,17 @@ impl Hub {
     /// Waits until somebody began to watch a source.
     pub async fn wanted(&self) {
         self.wanted.notified().await;
+    }
+
+    /// Tells the clients' thread that frames were offered.
+    pub fn announce_frames(&self) {
+        self.fresh.notify_one();
+    }
+
+    /// Waits until frames were offered, then hands them to everybody who watches.
+    pub async fn fan_out_frames(&self) {
+        self.fresh.notified().await;
+        self.sources.iter().for_each(|source| source.fan_out());
     }
 
     /// Tells every client's task to end.

@@ -94,6 +94,9 @@ impl<'s> Pump<'s> {
             turned.frames += u64::from(source.pump_frame(now));
             turned.corrupt += source.frames.corrupt() - corrupt;
         }
+        if turned.frames > 0 {
+            self.hub.announce_frames();
+        }
         turned
     }
 

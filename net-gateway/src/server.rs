@@ -46,6 +46,7 @@ pub fn serve(hub: &Arc<Hub>, listeners: Listeners, wake_pump: impl Fn()) -> io::
             tokio::select! {
                 biased;
                 () = stopping.wait() => break,
+                () = hub.fan_out_frames() => {}
                 _ = pulse.tick() => hub.beat(),
                 () = hub.wanted() => wake_pump(),
             }

@@ -1,15 +1,15 @@
 //! The newest frame of one source, for everybody who watches it.
 //!
-//! Upstream: [`crate::pump`] offers each frame once. Downstream: each client holds a
-//! [`FrameWatch`] and gets the newest frame that it can take. Nothing queues here: an offered
-//! frame replaces its predecessor, and a client that was busy meanwhile has skipped it.
+//! Upstream: [`crate::pump`] offers each frame once, and [`crate::server`] fans it out. Downstream:
+//! each client holds a [`FrameWatch`] and gets the newest frame that it can take. Nothing queues
+//! here: a frame replaces its predecessor, and a client that was busy meanwhile has skipped it.
 
 use crate::clients::{ByProtocol, Protocol};
 use crate::frame_message::FrameMessage;
 use crate::stopping::Stopping;
 use shm_layout::Prediction;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 /// What happened at one source since the gateway started.
@@ -37,6 +37,8 @@ pub struct SourceCounters {
 #[derive(Debug)]
 pub struct SourceFeed {
     name: String,
+    /// Offered by the pump, not fanned out yet.
+    offered: Mutex<Option<FrameMessage>>,
     newest: watch::Sender<Option<Arc<FrameMessage>>>,
     latest_prediction: Mutex<Option<Prediction>>,
     counters: SourceCounters,
@@ -48,6 +50,7 @@ impl SourceFeed {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            offered: Mutex::new(None),
             newest: watch::Sender::new(None),
             latest_prediction: Mutex::new(None),
             counters: SourceCounters::default(),
@@ -72,13 +75,29 @@ impl SourceFeed {
         self.newest.receiver_count() > 0
     }
 
-    /// Makes `frame` the newest one.
+    /// Puts `frame` down for [`Self::fan_out`]. The pump does not wake the clients itself: from
+    /// another thread that costs one system call for each of them, on the clients' own one none.
     pub fn offer(&self, frame: FrameMessage) {
-        self.newest.send_replace(Some(Arc::new(frame)));
+        *self.lock_offered() = Some(frame);
+    }
+
+    /// Makes the offered frame the newest one and wakes whoever waits for it.
+    pub fn fan_out(&self) {
+        // The lock is kept to the end, so that a frame that is being let go of does not come back.
+        let mut offered = self.lock_offered();
+        if let Some(frame) = offered.take() {
+            self.newest.send_replace(Some(Arc::new(frame)));
+        }
+    }
+
+    fn lock_offered(&self) -> MutexGuard<'_, Option<FrameMessage>> {
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets go of the newest frame, so that neither memory nor a later viewer gets an old one.
     pub fn forget_frame(&self) {
+        let mut offered = self.lock_offered();
+        *offered = None;
         self.newest
             .send_if_modified(|newest| newest.take().is_some());
     }
@@ -176,6 +195,11 @@ mod tests {
     use crate::frame_message::FrameFacts;
     use crate::stopping::StopSwitch;
 
+    fn show(feed: &SourceFeed, sequence: u64) {
+        feed.offer(frame(sequence));
+        feed.fan_out();
+    }
+
     fn frame(sequence: u64) -> FrameMessage {
         let facts = FrameFacts {
             sequence,
@@ -199,7 +223,7 @@ mod tests {
         block_on(async {
             let feed = Arc::new(SourceFeed::new("cam0"));
             let switch = StopSwitch::new();
-            feed.offer(frame(3));
+            show(&feed, 3);
             let mut watch = feed.watch(Protocol::Wire, switch.stopping());
             assert_eq!(
                 watch.next().await.unwrap().facts().sequence,
@@ -207,7 +231,7 @@ mod tests {
                 "no wait for the next"
             );
             for sequence in 4..=9 {
-                feed.offer(frame(sequence));
+                show(&feed, sequence);
             }
             assert_eq!(watch.next().await.unwrap().facts().sequence, 9);
             let counters = feed.counters();
@@ -222,9 +246,9 @@ mod tests {
             let feed = Arc::new(SourceFeed::new("cam0"));
             let switch = StopSwitch::new();
             let mut watch = feed.watch(Protocol::Stream, switch.stopping());
-            feed.offer(frame(1));
+            show(&feed, 1);
             assert!(watch.next().await.is_some());
-            feed.offer(frame(1));
+            show(&feed, 1);
             switch.stop();
             assert!(watch.next().await.is_none());
             assert_eq!(feed.counters().delivered.get(Protocol::Stream), 1);
@@ -238,7 +262,7 @@ mod tests {
         assert!(!feed.is_watched());
         let watch = feed.watch(Protocol::Stream, switch.stopping());
         assert!(feed.is_watched());
-        feed.offer(frame(1));
+        show(&feed, 1);
         drop(watch);
         assert!(!feed.is_watched());
         feed.forget_frame();
