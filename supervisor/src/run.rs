@@ -54,6 +54,7 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let geometry = geometry_for(&sources, workers, &config)?;
     let listeners = Listeners::bind(&config.gateway)?;
     let segment = OwnedSegment::create(name, &geometry)?;
+    tracing::info!("page http://{}/", listeners.http_address());
 
     let names: Vec<_> = sources.iter().map(|probed| probed.source.clone()).collect();
     let identity = Identity::new(instance, &listeners, workers);

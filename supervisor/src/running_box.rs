@@ -10,7 +10,7 @@ use crate::event::{Event, Whose};
 use crate::instance::Instance;
 use crate::listeners::Listeners;
 use crate::sources::Source;
-use crate::status::{Facts, box_state, summary};
+use crate::status::{Facts, box_state, missing, summary};
 use crate::terminal::Terminal;
 use crate::unit::death::Death;
 use crate::units::Units;
@@ -176,9 +176,14 @@ impl<'s> RunningBox<'s> {
         if !source.report(report, MonotonicNs::now()) {
             return;
         }
-        // The capture-worker says the same to the log in its own words.
-        tracing::debug!("source {} {state:?}: {detail}", source.name());
         self.changed = true;
+        let name = source.name();
+        match state {
+            SourceState::Live => tracing::info!("source {name} live: {detail}"),
+            SourceState::Lost => tracing::warn!("source {name} lost: {detail}"),
+            SourceState::Ended => tracing::info!("source {name} ended: {detail}"),
+            SourceState::Starting => tracing::debug!("source {name} starting: {detail}"),
+        }
     }
 
     fn on_request(&mut self, request: Request) -> Reply {
@@ -270,7 +275,9 @@ impl<'s> RunningBox<'s> {
                         status.wire
                     );
                 }
-                BoxState::Degraded => tracing::warn!("box is degraded; the rest goes on"),
+                BoxState::Degraded => {
+                    tracing::warn!("box is degraded ({}); the rest goes on", missing(&status));
+                }
                 BoxState::Starting => {}
                 BoxState::Stopping => Terminal::get().live(String::new()),
             }

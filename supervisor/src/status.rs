@@ -1,6 +1,6 @@
 //! The status of the box as one value, and as text for people. Pure.
 
-use shm_layout::control::{BoxState, BoxStatus, SourceState, SourceStatus, UnitStatus};
+use shm_layout::control::{BoxState, BoxStatus, SourceState, SourceStatus, UnitState, UnitStatus};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -28,6 +28,20 @@ pub fn box_state(facts: Facts, sources: impl IntoIterator<Item = SourceState>) -
     } else {
         BoxState::Degraded
     }
+}
+
+/// What a box lacks to be ready, by name and state.
+#[must_use]
+pub fn missing(status: &BoxStatus) -> String {
+    let units = status
+        .units
+        .iter()
+        .filter(|unit| unit.state != UnitState::Ready);
+    let units = units.map(|unit| format!("{} {}", unit.name, word(unit.state)));
+    let lacks = |state| matches!(state, SourceState::Lost | SourceState::Starting);
+    let sources = status.sources.iter().filter(|source| lacks(source.state));
+    let sources = sources.map(|source| format!("source {} {}", source.name, word(source.state)));
+    units.chain(sources).collect::<Vec<_>>().join(", ")
 }
 
 /// One line for people, rewritten once a second on a terminal.
@@ -149,7 +163,7 @@ fn age(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shm_layout::control::{Role, TrafficReport, UnitState};
+    use shm_layout::control::{Role, TrafficReport};
     use std::collections::BTreeMap;
 
     const READY: Facts = Facts {
@@ -266,6 +280,11 @@ mod tests {
                 ..Default::default()
             },
         };
+        assert_eq!(missing(&status), "");
+        let mut broken = status.clone();
+        broken.units[0].state = UnitState::Failed;
+        broken.sources[0].state = SourceState::Lost;
+        assert_eq!(missing(&broken), "capture/cam0 failed, source cam0 lost");
         let text = to_text(&status);
         let expected = "box lab  ready  pid 7  up 5s\n\
             page http://127.0.0.1:8080/  wire 127.0.0.1:8090\n\
