@@ -48,6 +48,9 @@ def drivers(report):
 def main():
     """Runs the scenarios; the exit code says whether all passed."""
     report = Report(sys.argv[1] if len(sys.argv) > 1 else "")
+    with report.check("selection: at least one scenario"):
+        names = [name for name, _ in SCENARIOS]
+        expect(any(map(report.wants, names)), f"none contains `{report.word}`: {' '.join(names)}")
     bench = drivers(report)
     if bench is None:
         return report.summary()
