@@ -20,10 +20,13 @@ use crate::options::Options;
 use crate::program;
 use crate::progress::note;
 use crate::statistics::{Percentiles, median};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use std::process::Command;
 use std::time::Duration;
+
+/// Attempts at a run before the benchmark gives up.
+const ATTEMPTS_MAX: usize = 4;
 
 /// What each size is measured with.
 #[derive(Debug, Clone, Copy)]
@@ -142,7 +145,10 @@ pub fn measure(options: &Options) -> Result<RingResult> {
                 if is_missing || transport.needs_numpy() && !numpy {
                     continue;
                 }
-                runs.push(run(options, &plan.job(*transport, options))?);
+                runs.push(run_until_it_counts(
+                    options,
+                    &plan.job(*transport, options),
+                )?);
             }
         }
         sizes.push(plan.sum_up(results));
@@ -195,6 +201,27 @@ fn has_numpy(options: &Options) -> bool {
     let mut command = Command::new(python);
     command.args(["-c", "import numpy"]);
     program::output(command, Duration::from_secs(30)).is_ok()
+}
+
+/// A run in which most frames came through; on a crowded machine the reader may hardly get to run.
+fn run_until_it_counts(options: &Options, job: &Job) -> Result<RunResult> {
+    let wanted = (job.frames as usize - job.warm_up()) / 2;
+    for _ in 0..ATTEMPTS_MAX {
+        match run(options, job) {
+            Ok(result) if result.observed_us.count >= wanted => return Ok(result),
+            Ok(result) => {
+                let (name, count) = (job.transport.name(), result.observed_us.count);
+                note(&format!(
+                    "ring: {name} again: the reader got {count} frames only"
+                ));
+            }
+            Err(error) => note(&format!("ring: again: {error:#}")),
+        }
+    }
+    bail!(
+        "{} failed {ATTEMPTS_MAX} times; is the machine too busy?",
+        job.transport.name()
+    )
 }
 
 fn run(options: &Options, job: &Job) -> Result<RunResult> {
