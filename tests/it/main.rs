@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod drain;
 mod kill;
+mod page;
 mod recognition;
 mod ring;
 mod slow_client;
