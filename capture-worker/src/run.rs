@@ -2,7 +2,7 @@
 //!
 //! Upstream: [`crate::source`]; downstream: the ring in `shm-layout`, and the supervisor, which is
 //! told what became of the source. A source that fails is a state to report, never the end of the
-//! worker. The loop beats on every turn and waits for nothing longer than [`TURN`].
+//! worker. The loop beats on every turn and waits for nothing longer than `TURN`.
 
 use crate::publish::{Mover, Turn};
 use crate::source::{self, BadFrame, Source};
