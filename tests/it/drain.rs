@@ -30,15 +30,59 @@ fn every_way_to_stop_leaves_nothing() {
 }
 
 /// Goal: a box that is told to stop while it starts stops too.
-/// Method: SIGTERM as soon as there is a log line, before anything can be ready.
+/// Method: SIGTERM as soon as the log says a certain word: before anything was started, when the
+/// first unit is there, when the page's address is known.
 #[test]
 fn stop_while_starting_leaves_nothing() {
-    let test_box = TestBox::builder("drain_early").source("pattern:").build();
-    test_box.spawn();
-    wait::until_true("a word from the supervisor", || !test_box.log().is_empty());
-    let end = test_box.stop_by_signal("TERM");
-    assert_eq!(end.code(), Some(0), "{}", test_box.log());
+    for word in ["starts", "shared memory", "capture/pattern0 ready"] {
+        let test_box = TestBox::builder("drain_early").source("pattern:").build();
+        test_box.spawn();
+        test_box.await_log(word);
+        let end = test_box.stop_by_signal("TERM");
+        assert_eq!(end.code(), Some(0), "at `{word}`: {}", test_box.log());
+        test_box.assert_nothing_left();
+    }
+}
+
+/// Goal: a worker that does not stop holds up the stop of its box no longer than configured.
+/// Method: a worker that is stopped by SIGSTOP; the box ends with exit code 0 and leaves nothing.
+#[test]
+fn worker_that_does_not_stop_is_ended() {
+    let test_box = TestBox::builder("stubborn")
+        .source("pattern:")
+        .config("[watchdog]\ndrain_ms = 300")
+        .start();
+    signal(test_box.pid("infer/0"), "STOP");
+    assert_eq!(test_box.stop_by_signal("TERM").code(), Some(0));
     test_box.assert_nothing_left();
+    assert!(
+        !test_box.log().contains("started again"),
+        "a box that stops started a unit"
+    );
+}
+
+/// Goal: who asks again does not wait.
+/// Method: a worker that does not stop, and all the time in the world for it; SIGINT again and
+/// again (one right behind the first counts as its echo) ends the box, which still leaves nothing
+/// and starts nothing again.
+#[test]
+fn second_interrupt_ends_the_box_at_once() {
+    let test_box = TestBox::builder("impatient")
+        .source("pattern:")
+        .config("[watchdog]\ndrain_ms = 600000\ninfer_ms = 600000")
+        .start();
+    signal(test_box.pid("infer/0"), "STOP");
+    let supervisor = test_box.supervisor_pid();
+    wait::until_true("the impatient are heard", || {
+        signal(supervisor, "INT");
+        !is_running(supervisor)
+    });
+    assert!(test_box.await_end().code().is_some(), "it ends by itself");
+    test_box.assert_nothing_left();
+    assert!(
+        !test_box.log().contains("started again"),
+        "a box that stops started a unit"
+    );
 }
 
 /// Goal: where a box runs, a second start of the same instance says so and how to reach it.

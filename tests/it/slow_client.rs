@@ -13,6 +13,10 @@ use wigwag_tests::{TestBox, demo, wait};
 /// Frames that the fast clients read in each run.
 const FRAMES_READ: usize = 120;
 
+/// A client that misses so many frames in a row, or is so far behind, was held up: 5 s, half of the
+/// time that a deaf client is given.
+const STALL_FRAMES: u64 = 150;
+
 /// Which frame of the demo clip each JPEG is.
 fn index_of_frames() -> HashMap<Vec<u8>, usize> {
     demo::frames()
@@ -65,6 +69,20 @@ fn read_fast(test_box: &TestBox, is_enough: impl Fn() -> bool) -> [Vec<u64>; 2] 
         wait::until_true("what the fast clients wait for", is_enough);
         stop.store(true, Ordering::Relaxed);
     });
+    let newest = test_box.newest("cam0");
+    for sequences in [&seen, &received] {
+        let next = sequences.iter().skip(1).copied().chain([newest + 1]);
+        let stall = sequences
+            .iter()
+            .zip(next)
+            .map(|(a, b)| b - a)
+            .max()
+            .unwrap();
+        assert!(
+            stall < STALL_FRAMES,
+            "a fast client was held up for {stall} frames"
+        );
+    }
     [seen, received]
 }
 
