@@ -4,7 +4,7 @@ use socket2::{Domain, Socket, Type};
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest that a test waits for one message; only a failing test ever waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -179,9 +179,10 @@ impl WireClient {
         self.stream.write_all(&message).unwrap();
     }
 
-    /// The next message: its type and body. PINGs are passed over.
+    /// The next message: its type and body. PINGs are passed over, but not for ever.
     pub fn next(&mut self) -> (u8, Vec<u8>) {
-        loop {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
             let mut head = [0; 8];
             self.stream.read_exact(&mut head).unwrap();
             let length = u32::from_be_bytes(head[..4].try_into().unwrap()) as usize;
@@ -192,6 +193,7 @@ impl WireClient {
                 return (head[5], body);
             }
         }
+        panic!("nothing but PINGs for {PATIENCE:?}");
     }
 
     /// The next message, which must be an ERROR that ends the connection: its code and text.

@@ -158,8 +158,11 @@ fn spawn_pump(
     hub: Arc<Hub>,
     should_stop: Arc<AtomicBool>,
 ) -> JoinHandle<()> {
-    std::thread::spawn(move || {
+    // As in the product, the pump reads from before the first client on.
+    let (is_reading, reads) = std::sync::mpsc::channel();
+    let pump = std::thread::spawn(move || {
         let mut pump = Pump::new(&segment, PLACE, &hub, 80).unwrap();
+        is_reading.send(()).unwrap();
         while !should_stop.load(Ordering::Relaxed) {
             let seen = segment.activity_event().observe();
             if !pump.turn(MonotonicNs::now()).is_unfinished {
@@ -168,7 +171,9 @@ fn spawn_pump(
                     .wait(seen, Duration::from_millis(100));
             }
         }
-    })
+    });
+    reads.recv().unwrap();
+    pump
 }
 
 fn spawn_server(segment: Arc<Segment>, hub: Arc<Hub>, listeners: Listeners) -> JoinHandle<()> {
