@@ -10,6 +10,7 @@ mod config;
 mod drain;
 mod kill;
 mod page;
+mod predictions;
 mod recognition;
 mod ring;
 mod slow_client;
