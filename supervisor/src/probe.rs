@@ -58,8 +58,8 @@ pub fn sources(siblings: &Siblings, configured: &[SourceConfig]) -> Result<Vec<P
         None => Ok(vec![camera]),
         Some(problem) => {
             tracing::info!(
-                "no usable camera ({problem}): the built-in demo clip plays instead; connect a \
-                 camera and start again, or name one with --source v4l2:/dev/video0"
+                "{problem}: the built-in demo clip plays instead; connect a camera and start \
+                 again, or name one with --source v4l2:/dev/video0"
             );
             Ok(vec![look_at(siblings, &SourceConfig::demo())?])
         }
