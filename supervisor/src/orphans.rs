@@ -181,7 +181,9 @@ mod tests {
         fn start(scratch: &std::path::Path, script: &str) -> Self {
             let path = scratch.join("infer-worker");
             if !path.exists() {
-                std::fs::copy("/bin/sh", &path).unwrap();
+                // A link, not a copy: a file that was just written cannot be executed while a
+                // child of another test, forked in between, still has it open.
+                std::os::unix::fs::symlink("/bin/sh", &path).unwrap();
             }
             let child = Command::new(&path)
                 .args(["-c", script])
