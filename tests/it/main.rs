@@ -10,6 +10,7 @@ mod config;
 mod doctor;
 mod drain;
 mod kill;
+mod notice;
 mod page;
 mod predictions;
 mod recognition;
