@@ -221,12 +221,17 @@ fn status_is_the_same_everywhere() {
         let units: Vec<_> = units
             .map(|unit| (unit.name.clone(), unit.pid, unit.state))
             .collect();
+        let sources = status.sources.iter();
+        let sources: Vec<_> = sources
+            .map(|source| (source.name.clone(), source.state))
+            .collect();
         (
             status.instance.clone(),
             status.pid,
             status.http.clone(),
             status.model.clone(),
             units,
+            sources,
         )
     };
     wait::until_true("both agree", || {

@@ -278,8 +278,11 @@ fn unit_that_keeps_dying_is_given_up_and_the_others_go_on() {
         failed.retry_in_ms.is_some(),
         "it is not said when it is tried again"
     );
-    let reply = test_box.http_get("/readyz");
-    assert_eq!(reply.status, 503);
+    // The supervisor knows first; the gateway is told a moment later.
+    let reply = wait::until("/readyz says that something is missing", || {
+        let reply = test_box.http_get("/readyz");
+        (reply.status == 503).then_some(reply)
+    });
     assert!(reply.text().contains("infer/0"), "{}", reply.text());
     let now = test_box.newest("pattern0");
     follow(
