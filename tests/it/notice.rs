@@ -82,7 +82,8 @@ fn viewers_of_a_hung_capture_worker_are_told_until_it_goes_on() {
 
     signal(pid, "CONT");
 
-    assert_eq!(viewer.part().sequence, notice.sequence + 1);
+    // The newest frame, which need not be the first one after the pause.
+    assert!(viewer.part().sequence > notice.sequence);
     test_box.stop();
 }
 
