@@ -46,6 +46,15 @@ pub enum Command {
     },
     /// Check the configuration and show each value with where it came from
     CheckConfig(Settings),
+    /// Find what will hurt a box here, and how to mend it; exit code 69 if it could not start
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// The configuration of the box
+        #[command(flatten)]
+        settings: Settings,
+    },
     /// List the cameras of this machine with their stable ids and modes
     ListDevices {
         /// As JSON

@@ -3,12 +3,14 @@
 use crate::cli::{Command, CommandLine};
 use crate::config::{self, Options, to_toml};
 use crate::control_socket::{Reply, Request, ask};
+use crate::doctor;
 use crate::failure::Failure;
 use crate::instance::{Instance, RuntimeFiles};
 use crate::probe::model_arguments;
 use crate::run;
 use crate::siblings::Siblings;
 use crate::status::to_text;
+use serde::Serialize;
 use shm_layout::control::{BoxStatus, Role, UnitState};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -35,6 +37,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Restart { unit } => restart(&instance, &unit),
         Command::Status { json } => status(&instance, json),
         Command::CheckConfig(settings) => check_config(&settings.into()),
+        Command::Doctor { json, settings } => doctor(&instance, &settings.into(), json),
         Command::ListDevices { json } => list_devices(json),
         Command::Predict { config, images } => predict(config, &images),
     }
@@ -78,15 +81,31 @@ fn silent(instance: &Instance, what: &str) -> Failure {
 fn status(instance: &Instance, json: bool) -> Result<(), Failure> {
     let status = box_status(instance)?;
     let text = if json {
-        let text = serde_json::to_string_pretty(&status);
-        text.map_err(|error| Failure::System {
-            what: "write JSON",
-            source: error.into(),
-        })? + "\n"
+        to_json(&status)?
     } else {
         to_text(&status)
     };
     print(&text)
+}
+
+fn to_json(value: &impl Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(value);
+    let text = text.map_err(|error| Failure::System {
+        what: "write JSON",
+        source: error.into(),
+    });
+    Ok(text? + "\n")
+}
+
+fn doctor(instance: &Instance, options: &Options, json: bool) -> Result<(), Failure> {
+    let findings = doctor::examine(instance, options);
+    let text = if json {
+        to_json(&findings)?
+    } else {
+        doctor::to_text(&findings)
+    };
+    print(&text)?;
+    doctor::verdict(&findings)
 }
 
 fn stop(instance: &Instance) -> Result<(), Failure> {

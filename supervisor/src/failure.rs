@@ -88,6 +88,12 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// The doctor found what will prevent the start.
+    #[error("{fails} of these will prevent the start")]
+    Unfit {
+        /// How many.
+        fails: usize,
+    },
     /// The running supervisor answered a request with an error.
     #[error("{said}")]
     Answer {
@@ -137,6 +143,7 @@ impl Failure {
             | Self::NoRoom(_)
             | Self::Segment(_)
             | Self::System { .. }
+            | Self::Unfit { .. }
             | Self::Silent { .. } => ExitReason::Unavailable,
         };
         reason as u8

@@ -6,6 +6,7 @@
 //! - [`mod@unit`]: restart policy and watchdog, as pure functions of (state, event, time).
 //! - [`units`]: carries out what they decide; [`spawn`] and [`process`] do the system's part.
 //! - [`instance`], [`lock`], [`orphans`]: the files of a box, and what a dead supervisor left.
+//! - [`doctor`]: what will hurt later, and how to mend it.
 //! - [`control_socket`], [`status`], [`terminal`]: how people and programs ask and are told.
 //!
 //! Neighbours: `shm-layout` for segment and messages; the three workers as programs beside this
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod control_socket;
+pub mod doctor;
 pub mod drain;
 pub mod event;
 pub mod failure;

@@ -7,6 +7,7 @@
 mod clients;
 mod commands;
 mod config;
+mod doctor;
 mod drain;
 mod kill;
 mod recognition;

@@ -37,6 +37,10 @@ pub struct Worker {
 
 /// Runs a worker from its command line to its exit code.
 pub fn main(role: Role, run: impl FnOnce(&Worker) -> Result<(), WorkerFailure>) -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("--version") {
+        println!("{} {}", role.program(), env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
     report::log_to_stderr();
     report::abort_on_panic();
     let outcome = Worker::attach(role).and_then(|worker| {

@@ -75,6 +75,12 @@ impl TestBox {
         self.scratch.path().join("tmp")
     }
 
+    /// Where the black boxes of this box go.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.scratch.path().join("state")
+    }
+
     fn log_path(&self) -> PathBuf {
         self.scratch.path().join("log")
     }
@@ -97,9 +103,10 @@ impl TestBox {
         });
     }
 
-    fn environment(&self) -> [(&str, PathBuf); 2] {
+    fn environment(&self) -> [(&str, PathBuf); 3] {
         [
             ("XDG_RUNTIME_DIR", self.runtime_dir()),
+            ("XDG_STATE_HOME", self.state_dir()),
             ("TMPDIR", self.tmp_dir()),
         ]
     }
