@@ -16,8 +16,9 @@ for mutant in $(sed -n 's/^\(mutant-[a-z-]*\) = .*/\1/p' shm-layout/Cargo.toml);
   if loom --features "$mutant" >"${TMPDIR:-/tmp}/wigwag-$mutant.log" 2>&1; then
     echo "FAIL $mutant: no model noticed it"
     failed=$((failed + 1))
-  elif grep -q "^test result: FAILED" "${TMPDIR:-/tmp}/wigwag-$mutant.log"; then
-    echo "PASS $mutant: caught by $(grep -c '^test .* FAILED$' "${TMPDIR:-/tmp}/wigwag-$mutant.log") models"
+  elif grep -q "^thread '.*' .*panicked at" "${TMPDIR:-/tmp}/wigwag-$mutant.log"; then
+    models=$(sed -n "s/^thread '\([a-z_]*\)'.*/\1/p" "${TMPDIR:-/tmp}/wigwag-$mutant.log" | sort -u | paste -s -d ' ')
+    echo "PASS $mutant: caught by $models"
     passed=$((passed + 1))
   else
     echo "FAIL $mutant: did not build, see ${TMPDIR:-/tmp}/wigwag-$mutant.log"

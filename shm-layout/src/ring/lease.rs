@@ -73,7 +73,8 @@ impl RingView<'_> {
             return None;
         }
         // ORDERING: Relaxed - the lease's Acquire ordered it, and it cannot change while leased.
-        if self.frame_slots[index].sequence.load(Ordering::Relaxed) == sequence {
+        let sealed = self.frame_slots[index].sequence.load(Ordering::Relaxed);
+        if sealed == sequence || cfg!(feature = "mutant-lease-no-recheck") {
             return Some(Leased { index, sequence });
         }
         // The slot got a newer frame between the cell and the lease.

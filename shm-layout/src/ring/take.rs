@@ -16,6 +16,10 @@ impl RingView<'_> {
         // ORDERING: Acquire - frames at or below the cursor are somebody else's.
         let mut taken = self.cursor.taken.load(Ordering::Acquire);
         let leased = self.lease_latest(bit, taken)?;
+        if cfg!(feature = "mutant-take-no-swap") {
+            self.cursor.taken.store(leased.sequence, Ordering::Release);
+            return Some((leased, leased.sequence - taken - 1));
+        }
         while taken < leased.sequence {
             // ORDERING: AcqRel - takes of one ring are totally ordered through this word.
             match self.cursor.taken.compare_exchange(
