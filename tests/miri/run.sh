@@ -15,7 +15,7 @@ target=${CARGO_TARGET_DIR:-target}
 miri() { cargo +nightly miri test --locked --package shm-layout "$@"; }
 
 if [ "${1:-}" = --threads ]; then
-  export CARGO_TARGET_DIR=$target/threads RUSTFLAGS="-Zsanitizer=thread"
+  export CARGO_TARGET_DIR=$target/threads RUSTFLAGS="-Zsanitizer=thread" TSAN_OPTIONS=halt_on_error=1
   cargo +nightly test -Zbuild-std --target x86_64-unknown-linux-gnu --release --locked --package shm-layout --test guards
   if cargo +nightly test -Zbuild-std --target x86_64-unknown-linux-gnu --release --locked --package shm-layout --test guards \
     --features mutant-release-relaxed leased >"$target/threads/mutant.log" 2>&1; then

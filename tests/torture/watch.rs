@@ -176,3 +176,94 @@ fn read_predictions(shared: &Shared, segment: &Segment) {
     let missed = readers.iter().map(|reader| reader.missed()).sum();
     shared.missed.store(missed, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shm_layout::layout::{Geometry, RingGeometry};
+    use shm_layout::{FrameMeta, Generation, MonotonicNs, PixelFormat, Prediction, Sequence};
+
+    fn segment_with_one_frame() -> Segment {
+        let ring = RingGeometry {
+            frame_slots: 4,
+            capacity_bytes: 4096,
+        };
+        let geometry = Geometry {
+            rings: vec![ring; SOURCES.len()],
+            lanes: 2,
+        };
+        let segment = Segment::private(&geometry).unwrap();
+        let meta = FrameMeta {
+            format: PixelFormat::Mjpeg,
+            width_px: 64,
+            height_px: 64,
+            stride_bytes: 0,
+            capture: MonotonicNs(1),
+            capture_wall_us: 1,
+            driver_sequence: 1,
+        };
+        let mut publisher = segment.publisher(0).unwrap();
+        publisher.claim().unwrap().publish(&meta, 100).unwrap();
+        segment
+    }
+
+    fn prediction(sequence: u64, generation: u64) -> Prediction {
+        Prediction {
+            sequence: Sequence(sequence),
+            generation: Generation(generation),
+            capture: MonotonicNs(1),
+            capture_wall_us: 1,
+            publish: MonotonicNs(1),
+            take: MonotonicNs(1),
+            done: MonotonicNs(1),
+            width_px: 64,
+            height_px: 64,
+            model: [0; 32],
+            detected: false,
+            hands: Vec::new(),
+        }
+    }
+
+    /// What the reader of predictions says about `published`, each in a lane.
+    fn said_about(published: &[(usize, u64, u64)]) -> Vec<String> {
+        let (shared, segment) = (Shared::default(), segment_with_one_frame());
+        let slot = segment.predictions(0).unwrap();
+        std::thread::scope(|threads| {
+            let reader = threads.spawn(|| read_predictions(&shared, &segment));
+            // It reads what comes after it began: a marker of another source says that it did.
+            let marker = segment.predictions(1).unwrap();
+            let mut number = 0;
+            while shared.predictions.load(Ordering::Relaxed) == 0 {
+                number += 1;
+                marker.publish(0, &prediction(number, 1));
+                std::thread::sleep(LOOK_EVERY);
+            }
+            let before = shared.predictions.load(Ordering::Relaxed);
+            for (lane, sequence, generation) in published {
+                slot.publish(*lane, &prediction(*sequence, *generation));
+            }
+            wigwag_tests::wait::until_true("all are read", || {
+                shared.predictions.load(Ordering::Relaxed) >= before + published.len() as u64
+            });
+            shared.stop.store(true, Ordering::Relaxed);
+            reader.join().unwrap();
+        });
+        let wrong = shared.wrong.into_inner().unwrap();
+        wrong
+            .into_iter()
+            .filter(|text| text.contains("source 0"))
+            .collect()
+    }
+
+    /// Goal: the reader sees a frame that was inferred twice, and one that never was.
+    /// Method: predictions of two lanes and generations for one frame; one for no frame.
+    #[test]
+    fn doubled_and_invented_predictions_are_seen() {
+        assert_eq!(said_about(&[(0, 1, 1)]), [""; 0]);
+        assert_eq!(
+            said_about(&[(0, 1, 1), (1, 1, 2)]),
+            ["frame 1 of source 0 has two predictions"]
+        );
+        assert_eq!(said_about(&[(0, 7, 1)]), ["frame 7 of source 0 never was"]);
+    }
+}
