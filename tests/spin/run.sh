@@ -4,7 +4,7 @@
 # Needs Debian's `spin` and `gcc`.
 #
 #   tests/spin/run.sh            small sizes, under a minute on a quiet machine, 1 GiB of memory, as CI does
-#   tests/spin/run.sh --large    two readers and more kills: about ten minutes, 6 GiB of memory
+#   tests/spin/run.sh --large    two readers and more kills: an hour or more, up to 8 GiB of memory
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)

@@ -3,7 +3,7 @@
 # processes, for as long as wanted. Prints deaths and times until service, unit by unit.
 #
 #   tests/torture/run.sh                   2 minutes, as CI does
-#   tests/torture/run.sh --minutes 30      1,000 deaths and more
+#   tests/torture/run.sh --minutes 30      about 1,000 deaths
 #   WIGWAG_TORTURE_SEED=7 tests/torture/run.sh     the same strikes again
 set -euo pipefail
 cd "$(dirname "$0")/../.."
