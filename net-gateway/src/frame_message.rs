@@ -11,7 +11,7 @@ pub const BOUNDARY: &str = "wigwag";
 pub const STREAM_OPENING: &[u8] = b"--wigwag\r\n";
 /// What ends a part. The next delimiter goes out together with its predecessor's image, so that
 /// a client that looks for it does not wait for the next frame to show this one.
-const PART_END: &[u8] = b"\r\n--wigwag\r\n";
+pub(crate) const PART_END: &[u8] = b"\r\n--wigwag\r\n";
 
 /// First word of a binary WebSocket message, `WWF1`.
 pub const WS_MAGIC: u32 = 0x5757_4631;

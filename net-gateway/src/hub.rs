@@ -21,6 +21,8 @@ pub struct Limits {
     pub clients: ClientLimits,
     /// How long a client may take none of the bytes that wait for it.
     pub write_timeout: Duration,
+    /// How long a source may give no frames, for no known reason, until its viewers get a notice.
+    pub notice_after: Duration,
 }
 
 /// Connections beyond `max_clients` that are kept for short requests, so that the page, the status

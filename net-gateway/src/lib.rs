@@ -2,6 +2,7 @@
 //!
 //! - [`run`]: the gateway on one screen; start here.
 //! - [`pump`]: from shared memory to the feeds; [`jpeg`]: raw frames to JPEG.
+//! - [`notice`]: the picture that viewers see while a source gives none.
 //! - [`hub`]: what pump and clients share: [`source_feed`], [`prediction_feed`], [`status_feed`],
 //!   [`clients`], [`stopping`].
 //! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket.
@@ -19,6 +20,7 @@ pub mod guarded_io;
 pub mod http;
 pub mod hub;
 pub mod jpeg;
+pub mod notice;
 pub mod prediction_feed;
 pub mod pump;
 pub mod run;

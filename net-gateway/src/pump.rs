@@ -2,18 +2,21 @@
 //!
 //! Upstream: the rings and prediction slots of the segment. Downstream: the feeds of
 //! [`crate::hub`]. It holds a lease only while it copies or encodes, touches no frame that nobody
-//! watches, and never waits for a client.
+//! watches, and never waits for a client. Viewers of a source without frames get a
+//! [`crate::notice`] instead.
 
 use crate::frame_message::{FrameFacts, FrameMessage};
 use crate::hub::Hub;
 use crate::jpeg::Encoder;
+use crate::notice::NoticeBoard;
 use crate::prediction_feed::PredictionMessage;
 use crate::source_feed::SourceFeed;
 use crate::traffic::{Figures, TrafficWindow};
+use shm_layout::control::BoxStatus;
 use shm_layout::prediction::PredictionReader;
 use shm_layout::ring::{FrameLease, Subscriber};
 use shm_layout::segment::PlaceError;
-use shm_layout::{MonotonicNs, PixelFormat, Segment, Sequence};
+use shm_layout::{MonotonicNs, PixelFormat, Segment, Sequence, wall_us};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -44,6 +47,7 @@ struct SourcePump<'s> {
     jpeg_quality: u8,
     encoder: Option<Encoder>,
     has_failed: bool,
+    notices: NoticeBoard,
 }
 
 impl<'s> Pump<'s> {
@@ -73,6 +77,7 @@ impl<'s> Pump<'s> {
                 jpeg_quality,
                 encoder: None,
                 has_failed: false,
+                notices: NoticeBoard::new(feed.name(), hub.limits().notice_after),
             })
         });
         let sources = sources.collect::<Result<_, PlaceError>>()?;
@@ -87,14 +92,18 @@ impl<'s> Pump<'s> {
     /// Hands on everything that is new, once; `now` is when the turn begins.
     pub fn turn(&mut self, now: MonotonicNs) -> Turned {
         let mut turned = Turned::default();
+        let newest_status = self.hub.status().newest();
+        let status = newest_status.as_ref().map(|message| message.status());
         for source in &mut self.sources {
             // Predictions first: they are for frames that were handed on in earlier turns.
             turned.is_unfinished |= source.pump_predictions(&self.hub, &mut self.traffic);
             let corrupt = source.frames.corrupt();
-            turned.frames += u64::from(source.pump_frame(now));
+            let has_frame = source.pump_frame(now);
+            turned.frames += u64::from(has_frame);
+            turned.notices += u64::from(!has_frame && source.pump_notice(status, now));
             turned.corrupt += source.frames.corrupt() - corrupt;
         }
-        if turned.frames > 0 {
+        if turned.frames + turned.notices > 0 {
             self.hub.announce_frames();
         }
         turned
@@ -111,6 +120,8 @@ impl<'s> Pump<'s> {
 pub struct Turned {
     /// Frames handed on.
     pub frames: u64,
+    /// Notices handed on, of sources that gave none.
+    pub notices: u64,
     /// Frames passed over because their facts in shared memory made no sense.
     pub corrupt: u64,
     /// More is to be read without waiting.
@@ -132,7 +143,9 @@ impl SourcePump<'_> {
             return false;
         };
         let is_first = self.offered == Sequence(0);
-        if is_first && now.since(lease.publish_time()) > FIRST_FRAME_AGE_MAX {
+        let (facts, published) = (facts_of(&lease), lease.publish_time());
+        if is_first && now.since(published) > FIRST_FRAME_AGE_MAX {
+            self.notices.note_frame(facts, published, false);
             return false;
         }
         let sequence = lease.sequence();
@@ -144,7 +157,10 @@ impl SourcePump<'_> {
         drop(lease);
         self.offered = sequence;
         match message {
-            Ok(message) => self.feed.offer(message),
+            Ok(message) => {
+                self.notices.note_frame(facts, published, true);
+                self.feed.offer(message);
+            }
             Err(error) => {
                 counters.encode_failures.fetch_add(1, Ordering::Relaxed);
                 if !std::mem::replace(&mut self.has_failed, true) {
@@ -157,9 +173,37 @@ impl SourcePump<'_> {
         true
     }
 
+    /// Tells viewers why there are no frames, if there should be some.
+    fn pump_notice(&mut self, status: Option<&BoxStatus>, now: MonotonicNs) -> bool {
+        if !self.feed.is_watched() {
+            return false;
+        }
+        let Some(trouble) = self.notices.due(status, now) else {
+            return false;
+        };
+        let last_jpeg = || {
+            let lease = self.frames.lease_latest(Sequence(0))?;
+            let message = message_of(&lease, &mut self.encoder, self.jpeg_quality, &self.feed);
+            Some(message.ok()?.jpeg())
+        };
+        let clocks = (now, wall_us());
+        match self.notices.draw(trouble, status, last_jpeg, clocks) {
+            Ok(notice) => {
+                self.feed.counters().notices.fetch_add(1, Ordering::Relaxed);
+                self.feed.offer_notice(notice);
+                true
+            }
+            Err(error) => {
+                tracing::warn!("source {}: a notice: {error}", self.feed.name());
+                false
+            }
+        }
+    }
+
     /// Nobody watches: the last frame and the encoder's memory are let go.
     fn rest(&mut self) {
-        if self.offered != Sequence(0) {
+        let had_notice = self.notices.rest();
+        if self.offered != Sequence(0) || had_notice {
             self.offered = Sequence(0);
             self.encoder = None;
             self.feed.forget_frame();
@@ -191,6 +235,16 @@ impl SourcePump<'_> {
     }
 }
 
+fn facts_of(lease: &FrameLease<'_>) -> FrameFacts {
+    let meta = lease.meta();
+    FrameFacts {
+        sequence: lease.sequence().0,
+        capture_time_us: meta.capture_wall_us,
+        width_px: meta.width_px,
+        height_px: meta.height_px,
+    }
+}
+
 /// The frame as every client gets it: an MJPEG frame as it is, any other encoded from the lease.
 fn message_of(
     lease: &FrameLease<'_>,
@@ -198,13 +252,7 @@ fn message_of(
     jpeg_quality: u8,
     feed: &SourceFeed,
 ) -> Result<FrameMessage, crate::jpeg::EncodeError> {
-    let meta = lease.meta();
-    let facts = FrameFacts {
-        sequence: lease.sequence().0,
-        capture_time_us: meta.capture_wall_us,
-        width_px: meta.width_px,
-        height_px: meta.height_px,
-    };
+    let (meta, facts) = (lease.meta(), facts_of(lease));
     if meta.format == PixelFormat::Mjpeg {
         return Ok(FrameMessage::new(facts, lease.payload()));
     }

@@ -119,6 +119,7 @@ fn limits(assignment: &GatewayAssignment) -> Limits {
     Limits {
         clients,
         write_timeout: Duration::from_millis(assignment.write_timeout_ms),
+        notice_after: Duration::from_millis(assignment.notice_after_ms),
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Upstream: [`crate::pump`] offers each frame once, and [`crate::server`] fans it out. Downstream:
 //! each client holds a [`FrameWatch`] and gets the newest frame that it can take. Nothing queues
-//! here: a frame replaces its predecessor, and a client that was busy meanwhile has skipped it.
+//! here: a frame replaces its predecessor, and a client that was busy meanwhile has skipped it. While
+//! there are no frames it shows notices instead; each is gone with the next frame.
 
 use crate::clients::{ByProtocol, Protocol};
 use crate::frame_message::FrameMessage;
+use crate::notice::NoticeMessage;
 use crate::stopping::Stopping;
 use shm_layout::Prediction;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +25,8 @@ pub struct SourceCounters {
     pub encodes: AtomicU64,
     /// Frames that could not be encoded.
     pub encode_failures: AtomicU64,
+    /// Notices drawn in place of frames.
+    pub notices: AtomicU64,
     /// Predictions read.
     pub predictions: AtomicU64,
     /// Predictions overwritten before they were read.
@@ -33,13 +37,36 @@ pub struct SourceCounters {
     pub client_skipped: ByProtocol,
 }
 
+/// What the pump put down since the last fan-out; a notice is newer than the frame beside it.
+#[derive(Debug, Default)]
+struct Offered {
+    frame: Option<FrameMessage>,
+    notice: Option<NoticeMessage>,
+}
+
+/// The newest frame, and the notice that tells why there is no newer one.
+#[derive(Debug, Clone, Default)]
+struct Newest {
+    frame: Option<Arc<FrameMessage>>,
+    notice: Option<Arc<NoticeMessage>>,
+}
+
+/// What a viewer is to see.
+#[derive(Debug, Clone)]
+pub enum Picture {
+    /// A frame of the source.
+    Frame(Arc<FrameMessage>),
+    /// There is none; this says why.
+    Notice(Arc<NoticeMessage>),
+}
+
 /// One source as the clients see it.
 #[derive(Debug)]
 pub struct SourceFeed {
     name: String,
     /// Offered by the pump, not fanned out yet.
-    offered: Mutex<Option<FrameMessage>>,
-    newest: watch::Sender<Option<Arc<FrameMessage>>>,
+    offered: Mutex<Offered>,
+    newest: watch::Sender<Newest>,
     latest_prediction: Mutex<Option<Prediction>>,
     counters: SourceCounters,
 }
@@ -50,8 +77,8 @@ impl SourceFeed {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            offered: Mutex::new(None),
-            newest: watch::Sender::new(None),
+            offered: Mutex::default(),
+            newest: watch::Sender::default(),
             latest_prediction: Mutex::new(None),
             counters: SourceCounters::default(),
         }
@@ -78,28 +105,43 @@ impl SourceFeed {
     /// Puts `frame` down for [`Self::fan_out`]. The pump does not wake the clients itself: from
     /// another thread that costs one system call for each of them, on the clients' own one none.
     pub fn offer(&self, frame: FrameMessage) {
-        *self.lock_offered() = Some(frame);
+        *self.lock_offered() = Offered {
+            frame: Some(frame),
+            notice: None,
+        };
     }
 
-    /// Makes the offered frame the newest one and wakes whoever waits for it.
+    /// Puts `notice` down for [`Self::fan_out`], to be shown until the next frame.
+    pub fn offer_notice(&self, notice: NoticeMessage) {
+        self.lock_offered().notice = Some(notice);
+    }
+
+    /// Makes what was offered the newest there is and wakes whoever waits for it.
     pub fn fan_out(&self) {
         // The lock is kept to the end, so that a frame that is being let go of does not come back.
         let mut offered = self.lock_offered();
-        if let Some(frame) = offered.take() {
-            self.newest.send_replace(Some(Arc::new(frame)));
+        let Offered { frame, notice } = std::mem::take(&mut *offered);
+        let (frame, notice) = (frame.map(Arc::new), notice.map(Arc::new));
+        if frame.is_some() {
+            self.newest.send_replace(Newest { frame, notice });
+        } else if notice.is_some() {
+            self.newest.send_modify(|newest| newest.notice = notice);
         }
     }
 
-    fn lock_offered(&self) -> MutexGuard<'_, Option<FrameMessage>> {
+    fn lock_offered(&self) -> MutexGuard<'_, Offered> {
         self.offered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets go of the newest frame, so that neither memory nor a later viewer gets an old one.
+    /// Lets go of the newest frame and its notice, so that neither memory nor a later viewer gets
+    /// an old one.
     pub fn forget_frame(&self) {
         let mut offered = self.lock_offered();
-        *offered = None;
-        self.newest
-            .send_if_modified(|newest| newest.take().is_some());
+        *offered = Offered::default();
+        self.newest.send_if_modified(|newest| {
+            let Newest { frame, notice } = std::mem::take(newest);
+            frame.is_some() || notice.is_some()
+        });
     }
 
     /// The latest prediction.
@@ -137,6 +179,7 @@ impl SourceFeed {
             protocol,
             stopping,
             last_sequence: 0,
+            last_notice: 0,
         }
     }
 }
@@ -145,10 +188,11 @@ impl SourceFeed {
 #[derive(Debug)]
 pub struct FrameWatch {
     feed: Arc<SourceFeed>,
-    newest: watch::Receiver<Option<Arc<FrameMessage>>>,
+    newest: watch::Receiver<Newest>,
     protocol: Protocol,
     stopping: Stopping,
     last_sequence: u64,
+    last_notice: u64,
 }
 
 impl FrameWatch {
@@ -156,19 +200,45 @@ impl FrameWatch {
     /// that were passed over are counted as skipped. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Arc<FrameMessage>> {
         loop {
-            tokio::select! {
-                biased;
-                () = self.stopping.wait() => return None,
-                changed = self.newest.changed() => changed.ok()?,
-            }
-            let newest = self.newest.borrow_and_update().clone();
-            if let Some(frame) = newest
-                && frame.facts().sequence > self.last_sequence
-            {
-                self.count(frame.facts().sequence);
+            let newest = self.changed().await?;
+            if let Some(frame) = self.newer_frame(newest) {
                 return Some(frame);
             }
         }
+    }
+
+    /// The same, or a notice that was not seen yet while there are no frames.
+    pub async fn next_picture(&mut self) -> Option<Picture> {
+        loop {
+            let newest = self.changed().await?;
+            if let Some(notice) = &newest.notice {
+                let number = notice.facts().number;
+                if std::mem::replace(&mut self.last_notice, number) < number {
+                    return Some(Picture::Notice(Arc::clone(notice)));
+                }
+            } else if let Some(frame) = self.newer_frame(newest) {
+                return Some(Picture::Frame(frame));
+            }
+        }
+    }
+
+    async fn changed(&mut self) -> Option<Newest> {
+        tokio::select! {
+            biased;
+            () = self.stopping.wait() => return None,
+            changed = self.newest.changed() => changed.ok()?,
+        }
+        Some(self.newest.borrow_and_update().clone())
+    }
+
+    fn newer_frame(&mut self, newest: Newest) -> Option<Arc<FrameMessage>> {
+        let frame = newest.frame?;
+        let sequence = frame.facts().sequence;
+        if sequence <= self.last_sequence {
+            return None;
+        }
+        self.count(sequence);
+        Some(frame)
     }
 
     fn count(&mut self, sequence: u64) {
@@ -252,6 +322,59 @@ mod tests {
             switch.stop();
             assert!(watch.next().await.is_none());
             assert_eq!(feed.counters().delivered.get(Protocol::Stream), 1);
+        });
+    }
+
+    fn notice(number: u64) -> NoticeMessage {
+        let facts = crate::notice::message::NoticeFacts {
+            number,
+            kind: crate::notice::trouble::Kind::Lost,
+            sequence: 1,
+            capture_time_us: 1,
+            since_us: 1,
+            text: String::new(),
+        };
+        NoticeMessage::new(facts, b"jpeg")
+    }
+
+    /// What each picture was: a frame's sequence, or a notice's number as a negative one.
+    async fn next_number(watch: &mut FrameWatch) -> i64 {
+        match watch.next_picture().await.unwrap() {
+            Picture::Frame(frame) => frame.facts().sequence as i64,
+            Picture::Notice(notice) => -(notice.facts().number as i64),
+        }
+    }
+
+    #[test]
+    fn a_notice_is_shown_until_the_next_frame_and_only_to_who_wants_it() {
+        block_on(async {
+            let feed = Arc::new(SourceFeed::new("cam0"));
+            let switch = StopSwitch::new();
+            let mut viewer = feed.watch(Protocol::Stream, switch.stopping());
+            let mut reader = feed.watch(Protocol::WebSocket, switch.stopping());
+            show(&feed, 1);
+            assert_eq!(next_number(&mut viewer).await, 1);
+            assert_eq!(reader.next().await.unwrap().facts().sequence, 1);
+            for number in [1, 2] {
+                feed.offer_notice(notice(number));
+                feed.fan_out();
+                assert_eq!(next_number(&mut viewer).await, -(number as i64));
+            }
+            let mut late = feed.watch(Protocol::Stream, switch.stopping());
+            assert_eq!(next_number(&mut late).await, -2, "not the old frame");
+
+            // Both at once: whatever is newer.
+            feed.offer(frame(2));
+            feed.offer_notice(notice(3));
+            feed.fan_out();
+            assert_eq!(next_number(&mut viewer).await, -3);
+            feed.offer_notice(notice(4));
+            show(&feed, 3);
+            assert_eq!(next_number(&mut viewer).await, 3);
+            assert_eq!(next_number(&mut late).await, 3);
+            assert_eq!(reader.next().await.unwrap().facts().sequence, 3);
+            let mut last = feed.watch(Protocol::Stream, switch.stopping());
+            assert_eq!(next_number(&mut last).await, 3, "the notice is gone");
         });
     }
 

@@ -11,6 +11,7 @@ mod config;
 mod doctor;
 mod drain;
 mod kill;
+mod notice;
 mod recognition;
 mod ring;
 mod slow_client;

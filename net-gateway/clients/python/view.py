@@ -27,9 +27,12 @@ for kind, body in messages():
     if kind == 18: hands = json.loads(body[16:])["hands"]
     if kind == 18 and args.headless: print("prediction", *struct.unpack(">QQ", body[:16]), [h["gesture"] for h in hands])
     if kind == 17 and args.headless: print("frame", *struct.unpack(">QQII", body[:24]), len(body) - 24, flush=True)
-    elif kind == 17:
-        image = cv2.imdecode(numpy.frombuffer(body, numpy.uint8, offset=24), cv2.IMREAD_COLOR)
+    elif kind == 20 and args.headless: print("notice", *struct.unpack(">QQ", body[:16]), body[18:18 + int.from_bytes(body[16:18], "big")].decode())
+    elif kind in (17, 20):  # a frame, or a notice in its place: the picture lies behind its text
+        offset = 24 if kind == 17 else 18 + int.from_bytes(body[16:18], "big")
+        image = cv2.imdecode(numpy.frombuffer(body, numpy.uint8, offset=offset), cv2.IMREAD_COLOR)
         if image is None: continue  # the camera sent a damaged picture
+        if kind == 20: hands = []
         for hand in hands:
             x, y, w, h = (round(f * image.shape[1 - i % 2]) for i, f in enumerate(hand["box"]))
             cv2.rectangle(image, (x, y, w, h), (0, 200, 0), 2)

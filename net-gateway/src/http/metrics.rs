@@ -64,7 +64,7 @@ impl Figures {
             &'static str,
             fn(&SourceCounters) -> &AtomicU64,
         );
-        let counters: [Counter; 6] = [
+        let counters: [Counter; 7] = [
             (
                 "frames_published",
                 "Frames published in the source's ring",
@@ -83,6 +83,9 @@ impl Figures {
                 "Raw frames that could not be encoded",
                 |c| &c.encode_failures,
             ),
+            ("notices", "Notices drawn in place of frames", |c| {
+                &c.notices
+            }),
             ("predictions", "Predictions read", |c| &c.predictions),
             (
                 "predictions_missed",

@@ -2,7 +2,7 @@
 //!
 //! The answer is HTTP/1.0 and ends with the connection, as MJPEG cameras have always done it:
 //! simple clients read it without knowing chunked transfer. A source without frames keeps its
-//! viewers connected; they go on when frames come.
+//! viewers connected: once a second they get a notice that says why, until frames come.
 
 use super::Peer;
 use super::error::ApiError;
@@ -10,7 +10,7 @@ use super::extract::PathSource;
 use crate::clients::{ClientGuard, Protocol};
 use crate::frame_message::{BOUNDARY, STREAM_OPENING};
 use crate::hub::Hub;
-use crate::source_feed::FrameWatch;
+use crate::source_feed::{FrameWatch, Picture};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -67,8 +67,10 @@ async fn next_bytes(mut viewer: Viewer) -> Option<(Result<Bytes, Infallible>, Vi
     if let Some(bytes) = viewer.pending.take() {
         return Some((Ok(bytes), viewer));
     }
-    let frame = viewer.frames.next().await?;
-    let [part_header, image] = frame.multipart();
+    let [part_header, image] = match viewer.frames.next_picture().await? {
+        Picture::Frame(frame) => frame.multipart(),
+        Picture::Notice(notice) => notice.multipart(),
+    };
     viewer.pending = Some(image);
     Some((Ok(part_header), viewer))
 }

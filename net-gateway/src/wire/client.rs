@@ -8,7 +8,7 @@ use crate::clients::{ClientGuard, Protocol};
 use crate::guarded_io::GuardedIo;
 use crate::hub::Hub;
 use crate::prediction_feed::PredictionWatch;
-use crate::source_feed::FrameWatch;
+use crate::source_feed::{FrameWatch, Picture};
 use crate::stopping::Stopping;
 use bytes::{Buf, Bytes};
 use std::io;
@@ -185,7 +185,12 @@ async fn next_message(
             let (sequence, time_us) = (prediction.sequence, prediction.capture_time_us);
             Ok([protocol::prediction_header(sequence, time_us, json.len()), json])
         }
-        Some(frame) = next_of(&mut subscription.frames, FrameWatch::next) => Ok(frame.wire()),
+        Some(picture) = next_of(&mut subscription.frames, FrameWatch::next_picture) => {
+            Ok(match picture {
+                Picture::Frame(frame) => frame.wire(),
+                Picture::Notice(notice) => notice.wire(),
+            })
+        }
         () = tokio::time::sleep_until(last_write + PING_AFTER) => {
             Ok([protocol::ping(), Bytes::new()])
         }

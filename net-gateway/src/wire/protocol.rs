@@ -17,6 +17,8 @@ const LENGTH_BYTES: usize = 4;
 const HEADER_BYTES: usize = 4;
 /// Bytes of sequence and capture time at the start of FRAME and PREDICTION bodies.
 const STAMP_BYTES: usize = 16;
+/// Bytes of the text's length in a NOTICE body.
+const TEXT_LENGTH_BYTES: usize = 2;
 /// Bytes of width and height in a FRAME body.
 const SIZE_BYTES: usize = 8;
 
@@ -30,6 +32,8 @@ pub const TYPE_FRAME: u8 = 17;
 pub const TYPE_PREDICTION: u8 = 18;
 /// Server to client: nothing else was sent for a while.
 pub const TYPE_PING: u8 = 19;
+/// Server to client: why there are no frames, as a picture.
+pub const TYPE_NOTICE: u8 = 20;
 /// Server to client: why the connection ends.
 pub const TYPE_ERROR: u8 = 127;
 
@@ -179,6 +183,20 @@ pub fn prediction_header(sequence: u64, capture_time_us: u64, json_len: usize) -
     let mut bytes = header(TYPE_PREDICTION, STAMP_BYTES, json_len);
     bytes.put_u64(sequence);
     bytes.put_u64(capture_time_us);
+    bytes.freeze()
+}
+
+/// The first bytes of a NOTICE message, with its text; the JPEG of `jpeg_len` bytes follows.
+#[must_use]
+pub fn notice_header(sequence: u64, since_us: u64, text: &str, jpeg_len: usize) -> Bytes {
+    let text_end = text.floor_char_boundary(usize::from(u16::MAX));
+    let text = text.get(..text_end).unwrap_or_default();
+    let own_len = STAMP_BYTES + TEXT_LENGTH_BYTES + text.len();
+    let mut bytes = header(TYPE_NOTICE, own_len, jpeg_len);
+    bytes.put_u64(sequence);
+    bytes.put_u64(since_us);
+    bytes.put_u16(text.len() as u16);
+    bytes.put_slice(text.as_bytes());
     bytes.freeze()
 }
 

@@ -107,6 +107,8 @@ fn read_headers(reader: &mut impl BufRead) -> HashMap<String, String> {
 pub struct Part {
     pub sequence: u64,
     pub capture_time_us: u64,
+    /// The kind of a notice; `None` for a frame.
+    pub notice: Option<String>,
     pub jpeg: Vec<u8>,
 }
 
@@ -135,7 +137,7 @@ impl Viewer {
         viewer
     }
 
-    /// The next frame, up to and including the delimiter behind it.
+    /// The next picture, up to and including the delimiter behind it.
     pub fn next(&mut self) -> Part {
         let headers = read_headers(&mut self.reader);
         assert_eq!(headers["content-type"], "image/jpeg");
@@ -146,6 +148,7 @@ impl Viewer {
         Part {
             sequence: headers["x-wigwag-sequence"].parse().unwrap(),
             capture_time_us: headers["x-wigwag-capture-time-us"].parse().unwrap(),
+            notice: headers.get("x-wigwag-notice").cloned(),
             jpeg,
         }
     }

@@ -39,6 +39,7 @@ pub fn limits() -> Limits {
             max_clients_per_address: 100,
         },
         write_timeout: Duration::from_secs(600),
+        notice_after: Duration::from_secs(600),
     }
 }
 
@@ -97,21 +98,9 @@ impl TestGateway {
 
     /// Hands a status to the gateway, as the supervisor does.
     pub fn set_status(&self, state: &str) {
-        let status: BoxStatus = serde_json::from_value(serde_json::json!({
-            "instance": "default", "version": "0.1.0", "pid": 1, "state": "ready",
-            "uptime_ms": 1, "http": self.http.to_string(), "wire": self.wire.to_string(),
-            "units": [{"name": "gateway", "kind": "gateway", "state": "ready", "pid": 7,
-                "generation": 1, "up_ms": 5, "restarts": 0, "last_death": null,
-                "last_death_ago_ms": null, "retry_in_ms": null,
-                "counters": {"published": 12}}],
-            "sources": [{"name": "cam0", "kind": "pattern", "state": state, "detail": "no light",
-                "format": "MJPG", "width_px": 640, "height_px": 480, "fps": 30.0,
-                "measured_fps": 30.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
-            "model": null, "infer_workers": 1,
-            "traffic": {"clients": 0, "predictions_per_s": 0.0,
-                "latency_ms_p50": null, "latency_ms_p99": null},
-        }))
-        .unwrap();
+        let mut status = box_status(state);
+        status.http = self.http.to_string();
+        status.wire = self.wire.to_string();
         self.hub.status().set(Arc::new(status));
     }
 
@@ -130,6 +119,25 @@ impl Drop for TestGateway {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A status of a box whose `cam0` is in that state.
+pub fn box_status(state: &str) -> BoxStatus {
+    serde_json::from_value(serde_json::json!({
+        "instance": "default", "version": "0.1.0", "pid": 1, "state": "ready",
+        "uptime_ms": 1, "http": "", "wire": "",
+        "units": [{"name": "gateway", "kind": "gateway", "state": "ready", "pid": 7,
+            "generation": 1, "up_ms": 5, "restarts": 0, "last_death": null,
+            "last_death_ago_ms": null, "retry_in_ms": null,
+            "counters": {"published": 12}}],
+        "sources": [{"name": "cam0", "kind": "pattern", "state": state, "detail": "no light",
+            "format": "MJPG", "width_px": 640, "height_px": 480, "fps": 30.0,
+            "measured_fps": 30.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
+        "model": null, "infer_workers": 1,
+        "traffic": {"clients": 0, "predictions_per_s": 0.0,
+            "latency_ms_p50": null, "latency_ms_p99": null},
+    }))
+    .unwrap()
 }
 
 /// A segment with room for two sources.
@@ -158,8 +166,10 @@ fn spawn_pump(
     hub: Arc<Hub>,
     should_stop: Arc<AtomicBool>,
 ) -> JoinHandle<()> {
-    std::thread::spawn(move || {
+    let (made, is_made) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
         let mut pump = Pump::new(&segment, PLACE, &hub, 80).unwrap();
+        made.send(()).unwrap();
         while !should_stop.load(Ordering::Relaxed) {
             let seen = segment.activity_event().observe();
             if !pump.turn(MonotonicNs::now()).is_unfinished {
@@ -168,7 +178,10 @@ fn spawn_pump(
                     .wait(seen, Duration::from_millis(100));
             }
         }
-    })
+    });
+    // What is published before the pump reads is of the past, and no test means that.
+    is_made.recv().unwrap();
+    thread
 }
 
 fn spawn_server(segment: Arc<Segment>, hub: Arc<Hub>, listeners: Listeners) -> JoinHandle<()> {

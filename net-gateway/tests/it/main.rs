@@ -7,6 +7,7 @@ mod client;
 mod gateway;
 
 mod events;
+mod notice;
 mod pages;
 mod raw_frames;
 mod stream;

@@ -205,6 +205,8 @@ pub struct GatewayAssignment {
     pub max_clients_per_address: usize,
     /// A client that takes nothing for so long is let go; milliseconds.
     pub write_timeout_ms: u64,
+    /// A source may give no frames for so long until its viewers are told; milliseconds.
+    pub notice_after_ms: u64,
 }
 
 /// Name and kind of a source.
@@ -305,6 +307,7 @@ mod tests {
                 max_clients: 256,
                 max_clients_per_address: 64,
                 write_timeout_ms: 10_000,
+                notice_after_ms: 1000,
             }),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();

@@ -154,6 +154,11 @@ fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigE
         "write_timeout_ms",
         100..=600_000,
         &mut gateway.write_timeout_ms,
+    )?;
+    section.integer(
+        "notice_after_ms",
+        200..=600_000,
+        &mut gateway.notice_after_ms,
     )
 }
 

@@ -70,6 +70,8 @@ pub struct Gateway {
     pub max_clients_per_address: u32,
     /// A client that takes nothing for so long is let go, in ms.
     pub write_timeout_ms: u64,
+    /// A source may give no frames for so long until its viewers are told, in ms.
+    pub notice_after_ms: u64,
 }
 
 /// `[restart]`: how a unit that died comes back.
@@ -151,6 +153,7 @@ impl Default for Gateway {
             max_clients: 256,
             max_clients_per_address: 64,
             write_timeout_ms: 10_000,
+            notice_after_ms: 1_000,
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct Part {
     pub sequence: u64,
     /// `X-Wigwag-Capture-Time-Us`.
     pub capture_time_us: u64,
+    /// `X-Wigwag-Notice`; `None` for a frame.
+    pub notice: Option<String>,
     /// The image.
     pub jpeg: Vec<u8>,
 }
@@ -43,16 +45,47 @@ impl MultipartStream {
         }
     }
 
-    /// The next part; `None` when the stream has ended.
+    /// The next frame, notices left out; `None` when the stream has ended.
     ///
     /// # Panics
     ///
     /// If what comes is no part of such a stream.
     #[track_caller]
     pub fn next_part(&mut self) -> Option<Part> {
+        loop {
+            let part = self.next_picture()?;
+            if part.notice.is_none() {
+                return Some(part);
+            }
+        }
+    }
+
+    /// The next notice of a stream that must not end, frames left out.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[track_caller]
+    pub fn notice(&mut self) -> Part {
+        loop {
+            let part = self.next_picture().expect("the stream goes on");
+            if part.notice.is_some() {
+                return part;
+            }
+        }
+    }
+
+    /// The next frame or notice; `None` when the stream has ended.
+    ///
+    /// # Panics
+    ///
+    /// If what comes is no part of such a stream.
+    #[track_caller]
+    pub fn next_picture(&mut self) -> Option<Part> {
         let delimiter = self.line()?;
         assert_eq!(delimiter, self.delimiter, "delimiter");
         let (mut sequence, mut capture_time_us, mut length, mut kind) = (None, None, None, None);
+        let mut notice = None;
         loop {
             let line = self.line()?;
             let Some((name, value)) = line.split_once(": ") else {
@@ -62,6 +95,7 @@ impl MultipartStream {
             match name.to_ascii_lowercase().as_str() {
                 "x-wigwag-sequence" => sequence = value.parse().ok(),
                 "x-wigwag-capture-time-us" => capture_time_us = value.parse().ok(),
+                "x-wigwag-notice" => notice = Some(value.to_owned()),
                 "content-length" => length = value.parse::<usize>().ok(),
                 "content-type" => kind = Some(value.to_owned()),
                 _ => {}
@@ -78,6 +112,7 @@ impl MultipartStream {
         Some(Part {
             sequence: sequence.expect("X-Wigwag-Sequence"),
             capture_time_us: capture_time_us.expect("X-Wigwag-Capture-Time-Us"),
+            notice,
             jpeg,
         })
     }

@@ -48,6 +48,17 @@ pub enum Message {
     },
     /// Type 19.
     Ping,
+    /// Type 20.
+    Notice {
+        /// Sequence of the last frame.
+        sequence: u64,
+        /// When the trouble began, µs since 1970.
+        since_us: u64,
+        /// What is wrong.
+        text: String,
+        /// The same as a picture.
+        jpeg: Vec<u8>,
+    },
     /// Type 127.
     Error {
         /// Code.
@@ -110,7 +121,7 @@ impl WireClient {
         self.stream.write_all(bytes)
     }
 
-    /// The next message, pings left out; `None` when the connection has ended.
+    /// The next message, pings and notices left out; `None` when the connection has ended.
     ///
     /// # Panics
     ///
@@ -118,19 +129,39 @@ impl WireClient {
     #[track_caller]
     pub fn next_message(&mut self) -> Option<Message> {
         loop {
-            let mut head = [0; 8];
-            self.stream.read_exact(&mut head).ok()?;
-            let [l0, l1, l2, l3, version, kind, r0, r1] = head;
-            let length = u32::from_be_bytes([l0, l1, l2, l3]);
-            assert!((4..=MESSAGE_BYTES_MAX).contains(&length), "length {length}");
-            assert_eq!((version, r0, r1), (1, 0, 0), "version, reserved");
-            let mut body = vec![0; length as usize - 4];
-            self.stream.read_exact(&mut body).ok()?;
-            match parse(kind, &body) {
-                Message::Ping => {}
+            match self.receive()? {
+                Message::Ping | Message::Notice { .. } => {}
                 message => return Some(message),
             }
         }
+    }
+
+    /// The next notice of a connection that must not end, everything else left out.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[track_caller]
+    pub fn notice(&mut self) -> Message {
+        loop {
+            let message = self.receive().expect("the connection goes on");
+            if matches!(message, Message::Notice { .. }) {
+                return message;
+            }
+        }
+    }
+
+    #[track_caller]
+    fn receive(&mut self) -> Option<Message> {
+        let mut head = [0; 8];
+        self.stream.read_exact(&mut head).ok()?;
+        let [l0, l1, l2, l3, version, kind, r0, r1] = head;
+        let length = u32::from_be_bytes([l0, l1, l2, l3]);
+        assert!((4..=MESSAGE_BYTES_MAX).contains(&length), "length {length}");
+        assert_eq!((version, r0, r1), (1, 0, 0), "version, reserved");
+        let mut body = vec![0; length as usize - 4];
+        self.stream.read_exact(&mut body).ok()?;
+        Some(parse(kind, &body))
     }
 
     /// The next message of a connection that must not end.
@@ -174,6 +205,15 @@ fn parse(kind: u8, body: &[u8]) -> Message {
             json: json(&body[16..]),
         },
         19 => Message::Ping,
+        20 => {
+            let jpeg_at = 18 + usize::from(u16::from_be_bytes([body[16], body[17]]));
+            Message::Notice {
+                sequence: u64_at(body, 0),
+                since_us: u64_at(body, 8),
+                text: String::from_utf8(body[18..jpeg_at].to_vec()).expect("UTF-8"),
+                jpeg: body[jpeg_at..].to_vec(),
+            }
+        }
         127 => Message::Error {
             code: u16::from_be_bytes([body[0], body[1]]),
             text: String::from_utf8_lossy(&body[2..]).into_owned(),

@@ -131,7 +131,7 @@ class Box:
 
     def snapshot(self, name):
         """`/snapshot/{source}`; the box may still have no picture."""
-        return wait_for(f"a snapshot of {name}", lambda: self.text(f"/snapshot/{name}"))
+        return wait_for(f"a snapshot of {name}", lambda: self.text(f"/snapshot/{name}?strict=1"))
 
     def viewer(self, name):
         """A new viewer of a source."""

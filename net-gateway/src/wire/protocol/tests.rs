@@ -186,3 +186,22 @@ fn error_codes_are_distinct() {
     let codes: Vec<u16> = errors.iter().map(WireError::code).collect();
     assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7, 8]);
 }
+
+#[test]
+fn notice_is_laid_out_as_documented() {
+    let bytes = notice_header(41, 1_700_000, "cam0 is lost", 1000);
+    let length = 4 + 8 + 8 + 2 + 12 + 1000u32;
+    assert_eq!(bytes[..4], length.to_be_bytes());
+    assert_eq!(bytes[4..8], [1, 20, 0, 0]);
+    assert_eq!(bytes[8..16], 41u64.to_be_bytes());
+    assert_eq!(bytes[16..24], 1_700_000u64.to_be_bytes());
+    assert_eq!(bytes[24..26], 12u16.to_be_bytes());
+    assert_eq!(&bytes[26..], b"cam0 is lost");
+}
+
+#[test]
+fn a_notice_too_long_for_its_length_is_cut_between_letters() {
+    let bytes = notice_header(0, 0, &"ö".repeat(40_000), 0);
+    assert_eq!(bytes[24..26], 65_534u16.to_be_bytes());
+    assert!(std::str::from_utf8(&bytes[26..]).is_ok());
+}

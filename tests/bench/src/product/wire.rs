@@ -12,6 +12,7 @@ const WELCOME: u8 = 16;
 const FRAME: u8 = 17;
 const PREDICTION: u8 = 18;
 const PING: u8 = 19;
+const NOTICE: u8 = 20;
 const WANT_FRAMES: u8 = 1;
 const WANT_PREDICTIONS: u8 = 2;
 /// Version, type, two reserved bytes.
@@ -83,7 +84,7 @@ impl WireClient {
             let (header, body) = self.message.split_at(HEADER_BYTES);
             let text = || String::from_utf8_lossy(body);
             match header[1] {
-                WELCOME | PING => {}
+                WELCOME | PING | NOTICE => {}
                 FRAME | PREDICTION => {
                     let (stamp, rest) = body.split_at_checked(STAMP_BYTES).context("too short")?;
                     let capture = u64::from_be_bytes(*stamp.last_chunk().context("too short")?);
