@@ -14,4 +14,5 @@ mod kill;
 mod notice;
 mod recognition;
 mod ring;
+mod rolling;
 mod slow_client;
