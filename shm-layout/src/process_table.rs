@@ -246,10 +246,23 @@ impl ProcessEntry {
 
 /// Start time of a process in clock ticks since boot, from `/proc/PID/stat`; with the pid it names
 /// one process for good. `None` if there is no such process.
-/// Source: proc(5), field 22, counted from behind the command name, which may hold spaces.
 #[must_use]
 pub fn start_ticks(pid: u32) -> Option<u64> {
+    Some(state_and_start(pid)?.1)
+}
+
+/// Whether the process of that id and start time still runs. One that is dead and only waits to
+/// be reaped does not: it holds nothing any more.
+#[must_use]
+pub fn lives(pid: u32, start_ticks: u64) -> bool {
+    state_and_start(pid).is_some_and(|(state, start)| start == start_ticks && !"ZX".contains(state))
+}
+
+/// Source: proc(5), fields 3 and 22, counted from behind the command name, which may hold spaces.
+fn state_and_start(pid: u32) -> Option<(char, u64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = after_name.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
 }

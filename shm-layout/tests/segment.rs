@@ -4,6 +4,7 @@
 
 use shm_layout::layout::{Geometry, RingGeometry};
 use shm_layout::prediction_slot::Published;
+use shm_layout::process_table;
 use shm_layout::ring::{LeaseError, PublishError};
 use shm_layout::segment::{Access, PlaceError, SegmentError, SegmentName};
 use shm_layout::{FrameMeta, Generation, MonotonicNs, PixelFormat, Prediction, Segment, Sequence};
@@ -293,4 +294,50 @@ fn too_little_room_is_an_error_and_leaves_no_name() {
     let error = Segment::create(&name.0, &huge).unwrap_err();
     assert!(matches!(error, SegmentError::NoSpace { .. }), "{error}");
     assert!(!name.0.path().exists());
+}
+
+#[test]
+fn last_one_out_removes_the_name_unless_somebody_owns_it() {
+    let name = SegmentName::new(&format!("leave-{}", std::process::id()));
+    let segment = Segment::create(&name, &geometry()).unwrap();
+    let this = std::process::id();
+    let start = process_table::start_ticks(this).unwrap();
+    for place in [0, 1] {
+        let entry = segment.process(place).unwrap();
+        entry.reserve(Generation(1), 2);
+        assert!(entry.attach(Generation(1), this, start));
+    }
+    segment.leave(0, &name);
+    assert!(name.path().exists(), "the process at place 1 lives");
+    let owner = std::fs::File::open(name.path()).unwrap();
+    owner.try_lock().unwrap();
+    segment.leave(1, &name);
+    assert!(name.path().exists(), "a supervisor owns it");
+    drop(owner);
+    segment.leave(1, &name);
+    assert!(!name.path().exists());
+}
+
+#[test]
+fn name_that_means_another_segment_stays() {
+    let name = SegmentName::new(&format!("leave-other-{}", std::process::id()));
+    let old = Segment::create(&name, &geometry()).unwrap();
+    name.unlink().unwrap();
+    let _new = Segment::create(&name, &geometry()).unwrap();
+    old.leave(0, &name);
+    assert!(name.path().exists());
+    name.unlink().unwrap();
+}
+
+#[test]
+fn owner_says_what_is_in_the_rings_and_that_it_lives() {
+    let segment = Segment::private(&geometry()).unwrap();
+    assert_eq!(
+        (segment.sources_hash(), segment.supervisor_beat()),
+        (0, MonotonicNs(0))
+    );
+    let before = MonotonicNs::now();
+    segment.take_over(77);
+    assert_eq!(segment.sources_hash(), 77);
+    assert!(segment.supervisor_beat() >= before);
 }

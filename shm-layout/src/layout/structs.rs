@@ -6,8 +6,9 @@ use crate::sync::{AtomicU32, AtomicU64};
 /// Most sources that one box can have.
 pub const SOURCES_MAX: usize = 16;
 
-/// Places in the process table.
-pub const PROCESSES: usize = 32;
+/// Places in the process table: sixteen sources, fifteen infer-workers and a gateway, and one more
+/// of each of the latter two while a successor takes over.
+pub const PROCESSES: usize = 34;
 
 /// Predictions that each lane keeps: half a second at 30 a second.
 pub const LANE_RECORDS: usize = 16;
@@ -38,6 +39,12 @@ pub struct SegmentHeader {
     /// Prediction lanes per source: one for each infer-worker that may run at once.
     pub lanes: AtomicU32,
     _reserved: AtomicU32,
+    /// Names the sources and the order of their rings; 0 = not said. A supervisor adopts a segment
+    /// only if this is what it would have stored itself.
+    pub sources_hash: AtomicU64,
+    /// `CLOCK_MONOTONIC` of the supervisor's last sign of life, ns: while there are any, workers
+    /// that lost their control channel go on.
+    pub supervisor_beat_ns: AtomicU64,
     /// Bumped by every published frame; infer-workers wait here.
     pub frame_event: EventWord,
     /// Bumped by every published frame and prediction; the gateway waits here.
@@ -185,6 +192,8 @@ mod asserts {
         LANE_RECORDS,
         PREDICTION_WORDS,
         size_of::<SegmentHeader>(),
+        offset_of!(SegmentHeader, sources_hash),
+        offset_of!(SegmentHeader, supervisor_beat_ns),
         offset_of!(SegmentHeader, frame_event),
         offset_of!(SegmentHeader, activity_event),
         offset_of!(SegmentHeader, rings),
@@ -213,6 +222,8 @@ mod asserts {
         assert!(offset_of!(SegmentHeader, supervisor_pid) == 48);
         assert!(offset_of!(SegmentHeader, sources) == 52);
         assert!(offset_of!(SegmentHeader, lanes) == 56);
+        assert!(offset_of!(SegmentHeader, sources_hash) == 64);
+        assert!(offset_of!(SegmentHeader, supervisor_beat_ns) == 72);
         assert!(offset_of!(SegmentHeader, frame_event) == 128);
         assert!(offset_of!(SegmentHeader, activity_event) == 256);
         assert!(offset_of!(SegmentHeader, rings) == 384);

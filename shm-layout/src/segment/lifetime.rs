@@ -309,7 +309,7 @@ fn allocate(name: &SegmentName, file: &File, len_bytes: usize) -> Result<(), Seg
     }
 }
 
-fn is_same_file(name: &SegmentName, inherited: &File) -> bool {
+pub(super) fn is_same_file(name: &SegmentName, inherited: &File) -> bool {
     match (std::fs::metadata(name.path()), inherited.metadata()) {
         (Ok(named), Ok(inherited)) => {
             (named.dev(), named.ino()) == (inherited.dev(), inherited.ino())

@@ -3,10 +3,12 @@
 //! - `memory`: where the bytes come from: a named segment, an inherited file, or private memory.
 //! - `lifetime`: create, attach, unlink, and the checks before anything is believed.
 //! - `access`: from offsets to references; the only place that makes them.
+//! - `ownership`: which supervisor looks after a segment, and what becomes of it without one.
 
 mod access;
 mod lifetime;
 mod memory;
+mod ownership;
 
 pub(crate) use access::RingAccess;
 pub use lifetime::{SegmentError, SegmentName};
@@ -76,6 +78,12 @@ impl Segment {
     #[must_use]
     pub fn lanes(&self) -> usize {
         self.layout.lanes
+    }
+
+    /// Where everything lies in it.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Length of the whole segment in bytes.

@@ -6,13 +6,14 @@
 
 use super::report::WorkerFailure;
 use crate::Generation;
+use crate::clock::MonotonicNs;
 use crate::control::{BoxStatus, FromWorker, Hello, Start, ToWorker};
 use crate::exit::ExitReason;
 use crate::layout::LAYOUT_HASH;
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,9 @@ const REPORTS_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) struct Link {
     drain: Arc<AtomicBool>,
+    /// When the supervisor was found gone, ns; 0 = it is there.
+    orphaned_ns: Arc<AtomicU64>,
+    orphan_grace: Duration,
     reports: SyncSender<FromWorker>,
     status: Arc<Mutex<Option<Arc<BoxStatus>>>>,
 }
@@ -54,16 +58,13 @@ impl Link {
         let (reports, queue) = sync_channel(REPORTS_MAX);
         let link = Self {
             drain,
+            orphaned_ns: Arc::default(),
+            orphan_grace: Duration::from_millis(start.orphan_grace_ms),
             reports,
             status: Arc::default(),
         };
-        link.spawn_threads(
-            inbox,
-            outbox,
-            queue,
-            Duration::from_millis(start.orphan_grace_ms),
-        )
-        .map_err(|e| broken(&e))?;
+        link.spawn_threads(inbox, outbox, queue)
+            .map_err(|e| broken(&e))?;
         Ok((link, start))
     }
 
@@ -72,15 +73,22 @@ impl Link {
         inbox: IpcReceiver<ToWorker>,
         outbox: IpcSender<FromWorker>,
         queue: Receiver<FromWorker>,
-        orphan_grace: Duration,
     ) -> std::io::Result<()> {
         let (drain, status) = (Arc::clone(&self.drain), Arc::clone(&self.status));
+        let (orphaned_ns, grace) = (Arc::clone(&self.orphaned_ns), self.orphan_grace);
         let thread = |name: &str| {
             std::thread::Builder::new()
                 .name(name.into())
                 .stack_size(1 << 17)
         };
-        thread("control-in").spawn(move || receive(&inbox, &drain, &status, orphan_grace))?;
+        thread("control-in").spawn(move || {
+            receive(&inbox, &drain, &status);
+            // ORDERING: Relaxed - flags; nothing else is read through them.
+            if !drain.load(Ordering::Relaxed) {
+                tracing::warn!("the supervisor is gone; draining in {grace:?} if no other comes");
+                orphaned_ns.store(MonotonicNs::now().0, Ordering::Relaxed);
+            }
+        })?;
         thread("control-out").spawn(move || {
             // Ends when the work loop drops its end, or the supervisor is gone.
             queue.into_iter().try_for_each(|report| outbox.send(report))
@@ -91,6 +99,21 @@ impl Link {
     pub(super) fn should_drain(&self) -> bool {
         // ORDERING: Relaxed - a request; nothing else is read through it.
         self.drain.load(Ordering::Relaxed)
+    }
+
+    /// Whether the supervisor that started this worker is gone.
+    pub(super) fn is_orphan(&self) -> bool {
+        // ORDERING: Relaxed - see `spawn_threads`.
+        self.orphaned_ns.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether the supervisor is gone and no other has come, given the last sign of life of one
+    /// that did. Once it is so, the worker drains.
+    pub(super) fn is_abandoned(&self, supervisor_beat: MonotonicNs) -> bool {
+        // ORDERING: Relaxed - see `spawn_threads`.
+        let orphaned = MonotonicNs(self.orphaned_ns.load(Ordering::Relaxed));
+        let now = MonotonicNs::now();
+        orphaned.0 != 0 && is_over(orphaned, supervisor_beat, now, self.orphan_grace)
     }
 
     pub(super) fn send(&self, report: FromWorker) -> bool {
@@ -105,26 +128,35 @@ impl Link {
     }
 }
 
+/// Whether the grace of a worker that was orphaned at `orphaned` is over. It counts from the last
+/// sign of life of whoever took over; one from the future is none.
+fn is_over(
+    orphaned: MonotonicNs,
+    supervisor_beat: MonotonicNs,
+    now: MonotonicNs,
+    grace: Duration,
+) -> bool {
+    let alone_since = if supervisor_beat > now {
+        orphaned
+    } else {
+        orphaned.max(supervisor_beat)
+    };
+    now.since(alone_since) >= grace
+}
+
+/// Takes in what the supervisor says; ends when it is gone.
 fn receive(
     inbox: &IpcReceiver<ToWorker>,
     drain: &AtomicBool,
     status: &Mutex<Option<Arc<BoxStatus>>>,
-    orphan_grace: Duration,
 ) {
-    loop {
-        match inbox.recv() {
-            Ok(ToWorker::Drain) => drain.store(true, Ordering::Relaxed),
-            Ok(ToWorker::Status(newest)) => {
+    while let Ok(message) = inbox.recv() {
+        match message {
+            ToWorker::Drain => drain.store(true, Ordering::Relaxed),
+            ToWorker::Status(newest) => {
                 *status.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::from(newest));
             }
-            Ok(ToWorker::Start(_)) => tracing::warn!("a second assignment was ignored"),
-            Err(_) if drain.load(Ordering::Relaxed) => return,
-            Err(error) => {
-                tracing::warn!("supervisor is gone ({error}); draining in {orphan_grace:?}");
-                std::thread::sleep(orphan_grace);
-                drain.store(true, Ordering::Relaxed);
-                return;
-            }
+            ToWorker::Start(_) => tracing::warn!("a second assignment was ignored"),
         }
     }
 }
@@ -146,4 +178,25 @@ fn broken(error: &impl std::fmt::Display) -> WorkerFailure {
         ExitReason::Unavailable,
         format!("control channel to the supervisor: {error}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(5);
+
+    fn over(orphaned_s: u64, beat_s: u64, now_s: u64) -> bool {
+        let at = |s: u64| MonotonicNs(s * 1_000_000_000);
+        is_over(at(orphaned_s), at(beat_s), at(now_s), GRACE)
+    }
+
+    #[test]
+    fn orphan_goes_on_as_long_as_a_supervisor_gives_signs_of_life() {
+        assert!(!over(100, 99, 104));
+        assert!(over(100, 99, 105), "nobody came");
+        assert!(!over(100, 110, 114), "somebody came");
+        assert!(over(100, 110, 115), "and was killed too");
+        assert!(over(100, 1_000, 105), "a stamp from the future is none");
+    }
 }

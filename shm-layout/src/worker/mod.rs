@@ -27,6 +27,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Worker {
     segment: Segment,
+    name: SegmentName,
     place: usize,
     unit: String,
     generation: Generation,
@@ -45,6 +46,9 @@ pub fn main(role: Role, run: impl FnOnce(&Worker) -> Result<(), WorkerFailure>) 
     let outcome = Worker::attach(role).and_then(|worker| {
         run(&worker)?;
         worker.beat(Stage::Draining);
+        if worker.link.is_orphan() {
+            worker.segment.leave(worker.place, &worker.name);
+        }
         Ok(())
     });
     match outcome {
@@ -80,6 +84,7 @@ impl Worker {
             ));
         }
         Ok(Self {
+            name,
             place,
             unit: arguments.unit,
             generation,
@@ -148,7 +153,7 @@ impl Worker {
     /// Whether to finish: asked by the supervisor or a signal, or orphaned for too long.
     #[must_use]
     pub fn should_drain(&self) -> bool {
-        self.link.should_drain()
+        self.link.should_drain() || self.link.is_abandoned(self.segment.supervisor_beat())
     }
 
     /// Tells the supervisor that this worker works now.
