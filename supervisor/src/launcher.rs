@@ -4,14 +4,17 @@
 use crate::event::{Event, Whose};
 use crate::listeners::Listeners;
 use crate::logging::LEVEL_VARIABLE;
+use crate::orphans::Orphan;
 use crate::owned_segment::OwnedSegment;
+use crate::pidfd::PidFd;
 use crate::process::channel::Channel;
 use crate::process::{exit_watch, log_pipe};
 use crate::siblings::Siblings;
 use crate::spawn::{Program, out_of_the_way, spawn};
+use crate::unit::death::Death;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use shm_layout::control::{Assignment, FD_HTTP, FD_SEGMENT, FD_WIRE, Role, Start};
+use shm_layout::control::{Assignment, FD_HTTP, FD_SEGMENT, FD_WIRE, Role, Start, ToWorker};
 use shm_layout::segment::Segment;
 use shm_layout::{Generation, MonotonicNs};
 use std::io;
@@ -47,12 +50,18 @@ pub struct Order<'a> {
 /// A running process, or one that is dead and not reaped yet.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
-    pid: Pid,
-    /// When it was started.
+    handle: Handle,
+    id: u32,
+    /// When it was started, or adopted.
     pub started: MonotonicNs,
-    /// Its control channel.
-    pub channel: Channel,
+}
+
+#[derive(Debug)]
+enum Handle {
+    /// One that this supervisor started, with its control channel.
+    Child { child: Child, channel: Channel },
+    /// One that a supervisor before this one started; nobody else can talk to it.
+    Adopted(PidFd),
 }
 
 impl<'s> Launcher<'s> {
@@ -123,12 +132,10 @@ impl<'s> Launcher<'s> {
                 return Err(error);
             }
         };
-        let pid = Pid::from_raw(child.id() as i32);
         let mut process = Process {
-            child,
-            pid,
+            id: child.id(),
+            handle: Handle::Child { child, channel },
             started,
-            channel,
         };
         if let Err(error) = self.listen_to(&process, order, output) {
             process.kill_group();
@@ -171,8 +178,25 @@ impl<'s> Launcher<'s> {
     ) -> io::Result<()> {
         let (events, whose) = (self.events.clone(), order.whose);
         log_pipe::forward(output, order.unit.to_owned(), process.id())?;
-        exit_watch::watch(process.pid, move |death| {
+        exit_watch::watch(process.pid(), move |death| {
             let _ended = events.send(Event::Exited(whose, death));
+        })
+    }
+
+    /// Makes a worker of a dead supervisor the process of a unit.
+    ///
+    /// # Errors
+    ///
+    /// The system's: its end cannot be watched for.
+    pub fn adopt(&self, orphan: Orphan, whose: Whose) -> io::Result<Process> {
+        let events = self.events.clone();
+        exit_watch::watch_orphan(orphan.process.try_clone()?, move || {
+            let _ended = events.send(Event::Exited(whose, Death::Untold));
+        })?;
+        Ok(Process {
+            id: orphan.pid,
+            handle: Handle::Adopted(orphan.process),
+            started: MonotonicNs::now(),
         })
     }
 
@@ -199,27 +223,61 @@ impl Process {
     /// Its process id.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.id
     }
 
-    /// Sends it a signal. It is not reaped yet, so the number can mean nobody else.
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.id as i32)
+    }
+
+    /// Whether a supervisor before this one started it.
+    #[must_use]
+    pub fn is_adopted(&self) -> bool {
+        matches!(self.handle, Handle::Adopted(_))
+    }
+
+    /// Queues a message without waiting; false if it does not listen, or not keep up.
+    #[must_use]
+    pub fn send(&self, message: ToWorker) -> bool {
+        match &self.handle {
+            Handle::Child { channel, .. } => channel.is_greeted() && channel.send(message),
+            Handle::Adopted(_) => false,
+        }
+    }
+
+    /// Sends it a signal. A child is not reaped yet, so its number can mean nobody else.
     pub fn signal(&self, signal: Signal) {
-        // An error means that it is dead already, and its end is on the way as an event.
-        let _dead = kill(self.pid, signal);
+        match &self.handle {
+            // An error means that it is dead already, and its end is on the way as an event.
+            Handle::Child { .. } => drop(kill(self.pid(), signal)),
+            Handle::Adopted(process) => process.signal(signal),
+        }
     }
 
     /// Kills it together with whatever it started.
     pub fn kill_group(&self) {
-        let _dead = killpg(self.pid, Signal::SIGKILL);
+        if let Handle::Child { .. } = &self.handle {
+            let _dead = killpg(self.pid(), Signal::SIGKILL);
+        }
         self.signal(Signal::SIGKILL);
     }
 
     /// Takes its remains from the kernel; its number is free then.
     pub fn reap(&mut self) {
-        // Whatever it started and left behind goes with it.
-        let _none = killpg(self.pid, Signal::SIGKILL);
-        if let Err(error) = self.child.wait() {
-            tracing::warn!("pid {} cannot be reaped: {error}", self.pid);
+        let pid = self.pid();
+        if let Handle::Child { child, .. } = &mut self.handle {
+            // Whatever it started and left behind goes with it.
+            let _none = killpg(pid, Signal::SIGKILL);
+            if let Err(error) = child.wait() {
+                tracing::warn!("pid {pid} cannot be reaped: {error}");
+            }
+        }
+    }
+
+    /// Ends the channel of a process that is dead.
+    pub fn close(self) {
+        if let Handle::Child { channel, .. } = self.handle {
+            channel.close();
         }
     }
 }

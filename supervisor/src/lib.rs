@@ -30,6 +30,7 @@ pub mod lock;
 pub mod logging;
 pub mod orphans;
 pub mod owned_segment;
+pub mod pidfd;
 pub mod plans;
 pub mod probe;
 pub mod process;

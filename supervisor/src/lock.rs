@@ -96,7 +96,7 @@ impl Drop for InstanceLock {
 }
 
 /// Whether `path` still names the open `file`.
-fn leads_to(path: &Path, file: &File) -> bool {
+pub(crate) fn leads_to(path: &Path, file: &File) -> bool {
     match (std::fs::metadata(path), file.metadata()) {
         (Ok(there), Ok(here)) => there.dev() == here.dev() && there.ino() == here.ino(),
         _ => false,

@@ -1,15 +1,22 @@
 //! What a supervisor that was killed left behind: workers that still serve, a segment, sockets.
 //!
 //! The segment's process table names the workers, each by process id and start time, so that a
-//! number which meanwhile belongs to another program is left alone. They are asked to end, and
-//! killed if they do not; then the segment's name is free for a new one.
+//! number which meanwhile belongs to another program is left alone. A segment that is what this
+//! supervisor would have made itself is adopted with all that is in it and with its workers, which
+//! are replaced one by one later; any other is removed, after its workers were asked to end, and
+//! killed if they did not.
+//!
+//! Neighbours: `crate::run` asks; `crate::owned_segment` and `crate::units` get what is adopted.
 
+use crate::config::SourceConfig;
 use crate::failure::Failure;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, Uid};
+use crate::lock::leads_to;
+use crate::pidfd::PidFd;
+use nix::sys::signal::Signal;
+use nix::unistd::Uid;
 use shm_layout::control::Role;
-use shm_layout::layout::PROCESSES;
-use shm_layout::process_table::start_ticks;
+use shm_layout::layout::{Geometry, Layout, PROCESSES};
+use shm_layout::process_table::lives;
 use shm_layout::segment::{Access, Segment, SegmentError, SegmentName};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -18,9 +25,6 @@ use std::time::{Duration, Instant};
 
 /// Orphans have this long between SIGTERM and SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(2);
-
-/// How often it is looked whether they are gone: nobody tells, they are not our children.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The right to own the segment of a name. The kernel drops it with the process.
 ///
@@ -52,6 +56,8 @@ impl SegmentLock {
             }
         };
         match file.try_lock() {
+            // Its last worker may have removed it just before.
+            Ok(()) if !leads_to(&name.path(), &file) => Self::take(name),
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(_) => Err(Failure::SegmentHeld {
                 segment: name.as_str().to_owned(),
@@ -60,86 +66,165 @@ impl SegmentLock {
     }
 }
 
-/// Ends what still runs of a dead supervisor's workers and removes its segment.
+/// What is there under the name of a box that is about to start.
+#[derive(Debug)]
+pub struct LeftOver {
+    name: SegmentName,
+    lock: SegmentLock,
+    /// The segment, or why it cannot be used.
+    segment: Result<Segment, String>,
+}
+
+/// A segment that goes on, with those who still work in it.
+#[derive(Debug)]
+pub struct Adopted {
+    /// The segment.
+    pub segment: Segment,
+    /// The right to own it.
+    pub lock: SegmentLock,
+    /// The workers that live.
+    pub orphans: Vec<Orphan>,
+}
+
+/// Looks for what a dead supervisor left. If it can be used, its workers are given to understand
+/// that somebody is there again.
 ///
 /// # Errors
 ///
-/// [`Failure::SegmentHeld`] if that supervisor is not dead; [`Failure::Segment`] if the segment
-/// cannot be removed.
-pub fn clear(name: &SegmentName) -> Result<(), Failure> {
-    let Some(_lock) = SegmentLock::take(name)? else {
-        return Ok(());
+/// [`Failure::SegmentHeld`] if that supervisor is not dead; [`Failure::Segment`] if the file
+/// cannot be opened.
+pub fn look(name: &SegmentName) -> Result<Option<LeftOver>, Failure> {
+    let Some(lock) = SegmentLock::take(name)? else {
+        return Ok(None);
     };
-    match Segment::attach(name, None, Access::Read) {
-        // A stranger who guessed the name could name any process in its table.
-        _ if !is_ours(name) => {
-            tracing::warn!("left-over segment of another user is replaced unread")
-        }
-        Ok(segment) => end_all(&mut orphans_of(&segment)),
-        // Its table cannot be believed, so nobody can be asked to end; workers of that layout
-        // notice by themselves that their supervisor is gone.
-        Err(error) => tracing::warn!("left-over segment is replaced unread: {error}"),
+    let segment = attach(name);
+    if let Ok(segment) = &segment {
+        segment.beat_supervisor();
     }
-    name.unlink()?;
-    tracing::info!("removed the segment that a killed supervisor left behind");
-    Ok(())
+    Ok(Some(LeftOver {
+        name: name.clone(),
+        lock,
+        segment,
+    }))
 }
 
-fn is_ours(name: &SegmentName) -> bool {
-    std::fs::metadata(name.path()).is_ok_and(|facts| facts.uid() == Uid::effective().as_raw())
+fn attach(name: &SegmentName) -> Result<Segment, String> {
+    // A stranger who guessed the name could name any process in its table.
+    let facts = std::fs::metadata(name.path()).map_err(|error| error.to_string())?;
+    if facts.uid() != Uid::effective().as_raw() {
+        return Err("it belongs to another user".to_owned());
+    }
+    let file = OpenOptions::new().read(true).write(true).open(name.path());
+    let file = file.map_err(|error| error.to_string())?;
+    // Its table cannot be believed in case of an error, so nobody can be asked to end; workers of
+    // that layout notice by themselves that their supervisor is gone.
+    Segment::attach(name, Some(file.into()), Access::Everything).map_err(|error| error.to_string())
 }
 
-/// A process, named so that no other can be meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Orphan {
-    pid: i32,
-    start_ticks: u64,
+impl LeftOver {
+    /// Adopts the segment if it is what this supervisor would make; else ends who works in it
+    /// and removes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Segment`] if it cannot be removed.
+    pub fn settle(self, geometry: &Geometry, sources: u64) -> Result<Option<Adopted>, Failure> {
+        let wanted = (Layout::new(geometry)?, sources);
+        let why = match self.segment {
+            Ok(segment) => {
+                let orphans = orphans_of(&segment);
+                let found = (segment.layout(), segment.sources_hash());
+                let Some(why) = misfit(found, (&wanted.0, wanted.1)) else {
+                    return Ok(Some(Adopted {
+                        segment,
+                        lock: self.lock,
+                        orphans,
+                    }));
+                };
+                end_all(&orphans);
+                why.to_owned()
+            }
+            Err(why) => why,
+        };
+        self.name.unlink()?;
+        tracing::warn!("the segment that a killed supervisor left is replaced: {why}");
+        Ok(None)
+    }
+}
+
+/// Why a segment is not what this supervisor would make. Pure.
+fn misfit(found: (&Layout, u64), wanted: (&Layout, u64)) -> Option<&'static str> {
+    if found.1 != wanted.1 {
+        Some("it has other sources")
+    } else if found.0 != wanted.0 {
+        Some("it has other sizes")
+    } else {
+        None
+    }
+}
+
+/// Names the sources in the order of their rings; never 0.
+#[must_use]
+pub fn sources_hash<'a>(sources: impl Iterator<Item = &'a SourceConfig>) -> u64 {
+    // FNV-1a, 64 bits; a name has no zero byte, so it separates.
+    let text = sources.flat_map(|source| [source.name.as_str(), "\0", source.kind.name(), "\0"]);
+    let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    text.flat_map(str::bytes)
+        .fold(0xcbf2_9ce4_8422_2325, mix)
+        .max(1)
+}
+
+/// A worker whose supervisor is gone.
+#[derive(Debug)]
+pub struct Orphan {
+    /// Its process id.
+    pub pid: u32,
+    /// Its place in the process table.
+    pub place: usize,
+    /// The program that it runs.
+    pub role: Role,
+    /// Holds it, whatever becomes of its number.
+    pub process: PidFd,
 }
 
 impl Orphan {
-    /// Whether it still runs and is one of our programs.
-    fn lives(self) -> bool {
-        let Ok(pid) = u32::try_from(self.pid) else {
-            return false;
-        };
-        start_ticks(pid) == Some(self.start_ticks) && is_worker(self.pid) && !is_zombie(self.pid)
-    }
-
-    fn signal(self, signal: Signal) {
-        if self.lives() {
-            // An error means that it is gone, which is what is wanted.
-            let _gone = kill(Pid::from_raw(self.pid), signal);
+    /// Holds the process if it still runs and is one of our programs.
+    fn find(pid: u32, start_ticks: u64, place: usize) -> Option<Self> {
+        // 0 and 1 would mean a process group and init.
+        if pid <= 1 {
+            return None;
         }
+        let process = PidFd::open(pid).ok()?;
+        // Looked at after it is held: from here on the number can mean nobody else.
+        let role = role_of(pid)?;
+        lives(pid, start_ticks).then_some(Self {
+            pid,
+            place,
+            role,
+            process,
+        })
     }
 }
 
-fn is_worker(pid: i32) -> bool {
-    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+/// The program behind a process id, if it is one of ours.
+fn role_of(pid: u32) -> Option<Role> {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     [Role::Capture, Role::Infer, Role::Gateway]
-        .iter()
-        .any(|role| role.program() == name.trim())
-}
-
-/// Dead, and only kept by whoever must reap it: it holds nothing any more.
-fn is_zombie(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+        .into_iter()
+        .find(|role| role.program() == name.trim())
 }
 
 fn orphans_of(segment: &Segment) -> Vec<Orphan> {
     (0..PROCESSES)
-        .filter_map(|place| segment.process(place).ok()?.process())
-        .filter_map(|(pid, start_ticks)| {
-            // 0 and 1 would mean a process group and init.
-            let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1)?;
-            Some(Orphan { pid, start_ticks })
+        .filter_map(|place| {
+            let (pid, start_ticks) = segment.process(place).ok()?.process()?;
+            Orphan::find(pid, start_ticks, place)
         })
-        .filter(|orphan| orphan.lives())
         .collect()
 }
 
-fn end_all(orphans: &mut Vec<Orphan>) {
+/// Asks them to end, kills those that do not, and waits until they are gone.
+pub fn end_all(orphans: &[Orphan]) {
     if orphans.is_empty() {
         return;
     }
@@ -151,14 +236,18 @@ fn end_all(orphans: &mut Vec<Orphan>) {
         "ending workers of a killed supervisor: pid {}",
         pids.join(", ")
     );
-    for (signal, grace) in [(Signal::SIGTERM, TERM_GRACE), (Signal::SIGKILL, TERM_GRACE)] {
-        for orphan in orphans.iter() {
-            orphan.signal(signal);
+    for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+        for orphan in orphans {
+            orphan.process.signal(signal);
         }
-        let deadline = Instant::now() + grace;
-        while !orphans.is_empty() && Instant::now() < deadline {
-            std::thread::sleep(LOOK_EVERY);
-            orphans.retain(|orphan| orphan.lives());
+        let deadline = Instant::now() + TERM_GRACE;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        // Each is waited for in turn; those that ended meanwhile cost no time.
+        let still_run = orphans
+            .iter()
+            .filter(|orphan| !orphan.process.wait(Some(left())));
+        if still_run.count() == 0 {
+            return;
         }
     }
 }
@@ -167,14 +256,15 @@ fn end_all(orphans: &mut Vec<Orphan>) {
 mod tests {
     use super::*;
     use shm_layout::Generation;
-    use shm_layout::layout::{Geometry, RingGeometry};
+    use shm_layout::layout::RingGeometry;
+    use shm_layout::process_table::start_ticks;
     use std::os::unix::process::CommandExt;
     use std::process::{Child, Command, Stdio};
 
     /// A process that looks like a worker: the name is that of the file which is executed.
     struct Worker {
         child: Child,
-        orphan: Orphan,
+        start_ticks: u64,
     }
 
     impl Worker {
@@ -194,16 +284,15 @@ mod tests {
                 .spawn()
                 .unwrap();
             let start_ticks = start_ticks(child.id()).unwrap();
-            let orphan = Orphan {
-                pid: child.id() as i32,
-                start_ticks,
-            };
-            let worker = Self { child, orphan };
             // The name is the file's only once exec has happened.
-            while !is_worker(orphan.pid) {
+            while role_of(child.id()).is_none() {
                 std::thread::yield_now();
             }
-            worker
+            Self { child, start_ticks }
+        }
+
+        fn orphan(&self) -> Option<Orphan> {
+            Orphan::find(self.child.id(), self.start_ticks, 3)
         }
     }
 
@@ -221,62 +310,118 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let polite = Worker::start(scratch.path(), BUSY);
         let deaf = Worker::start(scratch.path(), &format!("trap '' TERM; {BUSY}"));
-        end_all(&mut vec![polite.orphan, deaf.orphan]);
-        assert!(!polite.orphan.lives() && !deaf.orphan.lives());
+        end_all(&[polite.orphan().unwrap(), deaf.orphan().unwrap()]);
+        assert!(polite.orphan().is_none() && deaf.orphan().is_none());
     }
 
     #[test]
     fn stranger_with_the_same_number_is_left_alone() {
         let scratch = tempfile::tempdir().unwrap();
         let worker = Worker::start(scratch.path(), BUSY);
-        let later = Orphan {
-            start_ticks: worker.orphan.start_ticks + 1,
-            ..worker.orphan
-        };
-        end_all(&mut vec![later]);
-        assert!(worker.orphan.lives() && !later.lives());
+        assert!(Orphan::find(worker.child.id(), worker.start_ticks + 1, 3).is_none());
         let this = std::process::id();
-        let this = Orphan {
-            pid: this as i32,
-            start_ticks: start_ticks(this).unwrap(),
-        };
-        assert!(!this.lives(), "not one of our programs");
+        let ticks = start_ticks(this).unwrap();
+        assert!(
+            Orphan::find(this, ticks, 3).is_none(),
+            "not one of our programs"
+        );
+        assert!(Orphan::find(1, start_ticks(1).unwrap_or(0), 3).is_none());
     }
 
-    #[test]
-    fn segment_of_a_killed_supervisor_goes_with_its_workers() {
-        let scratch = tempfile::tempdir().unwrap();
-        let worker = Worker::start(scratch.path(), BUSY);
-        let name = SegmentName::new(&format!("orphan-{}", std::process::id()));
+    fn geometry(lanes: usize) -> Geometry {
         let ring = RingGeometry {
             frame_slots: 4,
             capacity_bytes: 4096,
         };
-        let geometry = Geometry {
+        Geometry {
             rings: vec![ring],
-            lanes: 1,
-        };
-        let segment = Segment::create(&name, &geometry).unwrap();
+            lanes,
+        }
+    }
+
+    /// A segment as a killed supervisor leaves it, with one worker at place 3.
+    fn left_by(worker: &Worker, name: &SegmentName) {
+        let segment = Segment::create(name, &geometry(1)).unwrap();
+        segment.take_over(5);
         let entry = segment.process(3).unwrap();
-        entry.reserve(Generation(1), Role::Infer as u32);
-        assert!(entry.attach(Generation(1), worker.child.id(), worker.orphan.start_ticks));
-        drop(segment);
-        clear(&name).unwrap();
-        assert!(!worker.orphan.lives());
-        assert!(!name.path().exists());
+        entry.reserve(Generation(7), Role::Infer as u32);
+        assert!(entry.attach(Generation(7), worker.child.id(), worker.start_ticks));
     }
 
     #[test]
-    fn segment_has_one_owner() {
-        let instance = format!("owner-{}", std::process::id());
-        let name = SegmentName::new(&instance);
-        assert!(SegmentLock::take(&name).unwrap().is_none());
-        std::fs::write(name.path(), b"no segment at all").unwrap();
-        let lock = SegmentLock::take(&name).unwrap();
-        assert!(matches!(clear(&name), Err(Failure::SegmentHeld { .. })));
-        assert!(name.path().exists());
-        drop(lock);
-        clear(&name).unwrap();
-        assert!(!name.path().exists());
+    fn segment_that_fits_is_adopted_with_its_workers() {
+        let scratch = tempfile::tempdir().unwrap();
+        let worker = Worker::start(scratch.path(), BUSY);
+        let name = SegmentName::new(&format!("adopt-{}", std::process::id()));
+        left_by(&worker, &name);
+        let left = look(&name).unwrap().unwrap();
+        let adopted = left.settle(&geometry(1), 5).unwrap().unwrap();
+        assert!(
+            adopted.segment.file().is_some(),
+            "workers can inherit its file"
+        );
+        let [orphan] = &adopted.orphans[..] else {
+            panic!("{:?}", adopted.orphans)
+        };
+        assert_eq!((orphan.pid, orphan.place), (worker.child.id(), 3));
+        assert!(!orphan.process.wait(Some(Duration::ZERO)), "it goes on");
+        assert!(matches!(look(&name), Err(Failure::SegmentHeld { .. })));
+        name.unlink().unwrap();
+    }
+
+    #[test]
+    fn segment_that_does_not_fit_goes_with_its_workers() {
+        let scratch = tempfile::tempdir().unwrap();
+        let name = SegmentName::new(&format!("replace-{}", std::process::id()));
+        for (lanes, sources) in [(2, 5), (1, 6)] {
+            let worker = Worker::start(scratch.path(), BUSY);
+            left_by(&worker, &name);
+            let left = look(&name).unwrap().unwrap();
+            assert!(left.settle(&geometry(lanes), sources).unwrap().is_none());
+            assert!(worker.orphan().is_none());
+            assert!(!name.path().exists());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_segment_are_replaced_unread() {
+        let name = SegmentName::new(&format!("scribble-{}", std::process::id()));
+        Segment::create(&name, &geometry(1)).unwrap().take_over(5);
+        let whole = std::fs::read(name.path()).unwrap();
+        let mut scribbled = whole.clone();
+        scribbled[8] ^= 1;
+        for bytes in [
+            &b"no segment at all"[..],
+            &[],
+            &whole[..4096],
+            &whole[..whole.len() - 4096],
+            &scribbled,
+        ] {
+            std::fs::write(name.path(), bytes).unwrap();
+            let left = look(&name).unwrap().unwrap();
+            assert!(left.settle(&geometry(1), 5).unwrap().is_none());
+            assert!(!name.path().exists());
+        }
+        assert!(look(&name).unwrap().is_none());
+    }
+
+    #[test]
+    fn sources_are_told_apart_by_name_kind_and_order() {
+        let source = |name: &str| SourceConfig {
+            name: name.to_owned(),
+            ..SourceConfig::demo()
+        };
+        let hash = |sources: &[SourceConfig]| sources_hash(sources.iter());
+        let camera = SourceConfig::camera("a", "auto");
+        let all = [
+            hash(&[source("a"), source("b")]),
+            hash(&[source("b"), source("a")]),
+            hash(&[source("ab")]),
+            hash(&[source("a")]),
+            hash(&[camera]),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(!all[..index].contains(one));
+        }
     }
 }

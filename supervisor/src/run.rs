@@ -15,12 +15,14 @@ use crate::instance::{Instance, RuntimeFiles};
 use crate::launcher::Launcher;
 use crate::listeners::Listeners;
 use crate::lock::{InstanceLock, LockError};
+use crate::orphans::{LeftOver, Orphan};
 use crate::owned_segment::OwnedSegment;
 use crate::probe::{self, ModelCheck, Probed};
 use crate::running_box::{Identity, RunningBox};
 use crate::siblings::Siblings;
 use crate::units::Units;
 use crate::{logging, orphans, plans, signals, spawn};
+use shm_layout::control::Role;
 use shm_layout::layout::{Geometry, Layout};
 use shm_layout::segment::SegmentName;
 use std::sync::mpsc::sync_channel;
@@ -48,12 +50,16 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
 
     let siblings = Siblings::find()?;
     let name = SegmentName::new(instance.name());
-    orphans::clear(&name)?;
+    let left = orphans::look(&name)?;
     let sources = look_around(&siblings, &config)?;
     let workers = config.infer.worker_count(cores());
-    let geometry = geometry_for(&sources, workers, &config)?;
-    let listeners = Listeners::bind(&config.gateway)?;
-    let segment = OwnedSegment::create(name, &geometry)?;
+    let (mut segment, orphans) = segment_for(name, left, &sources, workers, &config)?;
+    let gateway = orphans.iter().find(|orphan| orphan.role == Role::Gateway);
+    let listeners = match gateway {
+        Some(gateway) => Listeners::take_over(&config.gateway, gateway)?,
+        None => Listeners::bind(&config.gateway)?,
+    };
+    segment.settle();
     tracing::info!("page http://{}/", listeners.http_address());
 
     let names: Vec<_> = sources.iter().map(|probed| probed.source.clone()).collect();
@@ -62,7 +68,8 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let shared = (config.restart.orphan_grace_ms, config.log.level.clone());
     let launcher = Launcher::new(siblings, &segment, listeners, shared, events)
         .map_err(system("hand the segment over"))?;
-    let units = Units::new(plans, launcher, &config.restart, &config.watchdog);
+    let mut units = Units::new(plans, launcher, &config.restart, &config.watchdog);
+    units.adopt(orphans);
     RunningBox::new(identity, units, &names, &config.watchdog).serve(&inbox);
     tracing::info!("box `{instance}` stopped");
     Ok(())
@@ -110,19 +117,39 @@ fn look_around(siblings: &Siblings, config: &Config) -> Result<Vec<Probed>, Fail
     Ok(sources)
 }
 
-/// The segment's geometry, if the machine has room for it.
-fn geometry_for(sources: &[Probed], workers: usize, config: &Config) -> Result<Geometry, Failure> {
+/// The segment: the one that a killed supervisor left, with the workers in it, or a new one.
+fn segment_for(
+    name: SegmentName,
+    left: Option<LeftOver>,
+    sources: &[Probed],
+    workers: usize,
+    config: &Config,
+) -> Result<(OwnedSegment, Vec<Orphan>), Failure> {
     let capacities: Vec<usize> = sources.iter().map(|probed| probed.capacity_bytes).collect();
     let geometry = geometry::plan(&capacities, workers, &config.segment);
-    let layout = Layout::new(&geometry)?;
-    let room = Room::of_this_machine();
-    let bytes = geometry::check(&geometry, &layout, room, &config.segment)?;
+    let hash = orphans::sources_hash(sources.iter().map(|probed| &probed.source));
+    let adopted = left.map(|left| left.settle(&geometry, hash)).transpose()?;
+    if let Some(adopted) = adopted.flatten() {
+        tracing::info!(
+            "the segment of a killed supervisor is taken over, with {} workers",
+            adopted.orphans.len()
+        );
+        return Ok(OwnedSegment::adopt(name, adopted));
+    }
+    let bytes = room_for(&geometry, config)?;
     let plural = if workers == 1 { "" } else { "s" };
     tracing::info!(
         "{workers} infer-worker{plural}; shared memory {}",
         Megabytes(bytes)
     );
-    Ok(geometry)
+    Ok((OwnedSegment::create(name, &geometry, hash)?, Vec::new()))
+}
+
+/// What the segment will take, if the machine has room for it; in bytes.
+fn room_for(geometry: &Geometry, config: &Config) -> Result<u64, Failure> {
+    let layout = Layout::new(geometry)?;
+    let room = Room::of_this_machine();
+    Ok(geometry::check(geometry, &layout, room, &config.segment)?)
 }
 
 fn cores() -> usize {

@@ -108,7 +108,11 @@ impl<'s> RunningBox<'s> {
             }
             if MonotonicNs::now().since(last_tick) >= TICK {
                 last_tick = MonotonicNs::now();
+                self.units.launcher().segment().beat_supervisor();
                 self.units.tick();
+                if self.drain.is_none() {
+                    self.units.replace_adopted();
+                }
             }
             self.tell();
         }

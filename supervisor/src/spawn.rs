@@ -4,7 +4,7 @@
 //! that Ctrl-C in the terminal reaches only the supervisor, which drains), no blocked signal,
 //! standard input from nowhere, output into a pipe, and no other file than the ones given.
 //!
-//! The only module of this crate with `unsafe`: what runs between fork and exec. It may only make
+//! One of the two modules of this crate with `unsafe`: what runs between fork and exec. It may only make
 //! system calls; another thread may have held any lock at the fork.
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};

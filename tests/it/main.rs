@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it is surprised")]
 
+mod adopt;
 mod clients;
 mod commands;
 mod config;

@@ -4,6 +4,7 @@
 //! so a signal that the main loop sends can never reach a stranger.
 
 use super::listen;
+use crate::pidfd::PidFd;
 use crate::unit::death::Death;
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -17,6 +18,19 @@ use std::io;
 /// The system's, if there can be no further thread.
 pub fn watch(pid: Pid, report: impl FnOnce(Death) + Send + 'static) -> io::Result<()> {
     listen("exit-watch", move || report(wait(pid)))
+}
+
+/// The same for a process that is not our child.
+///
+/// # Errors
+///
+/// The system's: no further thread or file.
+pub fn watch_orphan(process: PidFd, report: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    listen("exit-watch", move || {
+        if process.wait(None) {
+            report();
+        }
+    })
 }
 
 fn wait(pid: Pid) -> Death {

@@ -16,6 +16,8 @@ pub enum Death {
         /// Whether the kernel wrote a core file.
         core_dumped: bool,
     },
+    /// It was started by a supervisor before this one, so how it ended is not told.
+    Untold,
     /// It could not be started at all.
     NotStarted,
 }
@@ -28,6 +30,12 @@ impl Death {
             return false;
         };
         ExitReason::from_code(code).is_some_and(|reason| !reason.is_worth_retrying())
+    }
+
+    /// Whether it may have ended as asked.
+    #[must_use]
+    pub fn is_clean(self) -> bool {
+        matches!(self, Self::Exited(0) | Self::Untold)
     }
 }
 
@@ -43,6 +51,7 @@ impl fmt::Display for Death {
                 signal,
                 core_dumped: false,
             } => formatter.write_str(signal.as_str()),
+            Self::Untold => formatter.write_str("ended"),
             Self::NotStarted => formatter.write_str("not started"),
         }
     }

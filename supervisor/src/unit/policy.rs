@@ -166,6 +166,15 @@ impl Policy {
         }
     }
 
+    /// A unit whose process was there before this supervisor, and serves.
+    #[must_use]
+    pub fn adopted(limits: &Restart, drain: Duration, now: MonotonicNs) -> Self {
+        Self {
+            state: State::Ready { since: now },
+            ..Self::new(limits, drain)
+        }
+    }
+
     /// Where the unit stands.
     #[must_use]
     pub fn state(&self) -> State {

@@ -2,8 +2,9 @@
 //!
 //! Upstream: `crate::run` hands over every event. Downstream: [`Launcher`] makes processes. The
 //! decisions themselves are in `crate::unit`; here they meet clock, processes and log. `report` says
-//! how the units are doing.
+//! how the units are doing; `adoption` goes on with the workers of a dead supervisor.
 
+mod adoption;
 mod report;
 
 use crate::config::{Restart, Watchdog as Limits};
@@ -49,6 +50,7 @@ pub struct Units<'s> {
     units: Vec<Unit>,
     launcher: Launcher<'s>,
     watchdog: Watchdog,
+    restart: Restart,
     limits: Limits,
     changed: bool,
 }
@@ -75,6 +77,7 @@ impl<'s> Units<'s> {
             units: plans.into_iter().map(unit).collect(),
             launcher,
             watchdog: Watchdog::default(),
+            restart: restart.clone(),
             limits: limits.clone(),
             changed: true,
         }
@@ -185,15 +188,15 @@ impl<'s> Units<'s> {
         process.reap();
         let unit = &mut self.units[whose.unit];
         let wanted = !matches!(unit.policy.state(), State::Stopping { .. });
-        if wanted || death != Death::Exited(0) {
+        if wanted || !death.is_clean() {
             unit.last_death = Some((death, MonotonicNs::now()));
         }
         self.apply(whose.unit, Event::Died(death));
-        process.channel.close();
+        process.close();
         let unit = &self.units[whose.unit];
         let name = &unit.plan.name;
         let next = what_follows(unit.policy.state());
-        if wanted || death != Death::Exited(0) {
+        if wanted || !death.is_clean() {
             let held = match leases {
                 0 => String::new(),
                 leases => format!(" ({leases} leased frames given back)"),
@@ -313,12 +316,8 @@ impl<'s> Units<'s> {
             .iter()
             .filter(|unit| unit.plan.role == Role::Gateway);
         for process in gateways.filter_map(|unit| unit.process.as_ref()) {
-            if process.channel.is_greeted() {
-                // One that does not keep up gets the next one; the watchdog sees to the rest.
-                let _full = process
-                    .channel
-                    .send(ToWorker::Status(Box::new(status.clone())));
-            }
+            // One that does not keep up gets the next one; the watchdog sees to the rest.
+            let _full = process.send(ToWorker::Status(Box::new(status.clone())));
         }
     }
 
@@ -341,8 +340,7 @@ impl<'s> Units<'s> {
 
 /// Asks a process to finish. Once only: a second request means "at once" to a worker.
 fn drain(process: &Process) {
-    let channel = &process.channel;
-    if !channel.is_greeted() || !channel.send(ToWorker::Drain) {
+    if !process.send(ToWorker::Drain) {
         process.signal(Signal::SIGTERM);
     }
 }
