@@ -56,7 +56,7 @@ impl<'s, const WORDS: usize> SlotView<'s, WORDS> {
     ///
     /// The record to be written is never the latest: in this lane that one is `count - 1`, or one
     /// further back for each predecessor in a row that was killed between its last two stores. A
-    /// lane has 16 records ([`crate::layout::LANE_RECORDS`]), so 15 such deaths do no harm.
+    /// lane has 16 records ([`crate::layout::LANE_RECORDS`]), so 14 such deaths do no harm.
     pub fn publish(&self, lane: usize, sequence: u64, words: &[u64; WORDS]) -> Published {
         // ORDERING: Relaxed - this process is the only writer of the lane.
         let count = self.lanes[lane].count.load(Ordering::Relaxed);
