@@ -236,6 +236,15 @@ impl ProcessEntry {
             .collect()
     }
 
+    /// Adds all counters to those of `other`, and begins anew. Supervisor only, when the unit that
+    /// they belong to has moved to the other place and this one's process is dead.
+    pub fn move_counters_to(&self, other: &Self) {
+        for (from, to) in self.counters.iter().zip(&other.counters) {
+            // ORDERING: Relaxed - a statistic.
+            to.fetch_add(from.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
     /// Value of a counter.
     #[must_use]
     pub fn counted(&self, counter: Counter) -> u64 {

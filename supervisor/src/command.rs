@@ -10,8 +10,9 @@ use crate::probe::model_arguments;
 use crate::run;
 use crate::siblings::Siblings;
 use crate::status::to_text;
+use crate::units::Outcome;
 use serde::Serialize;
-use shm_layout::control::{BoxStatus, Role, UnitState};
+use shm_layout::control::{BoxStatus, Role};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -136,18 +137,37 @@ fn restart(instance: &Instance, unit: &str) -> Result<(), Failure> {
     };
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let status = box_status(instance)?;
-        replaced.retain(|(name, generation)| {
-            let unit = status.units.iter().find(|unit| unit.name == *name);
-            !unit.is_some_and(|u| u.generation > *generation && u.state == UnitState::Ready)
-        });
-        let Some((name, _)) = replaced.first() else {
+        let Some((name, generation)) = replaced.first() else {
             return print(&format!("{unit} is ready\n"));
         };
+        match outcome(instance, name, *generation)? {
+            Outcome::Done => {
+                replaced.remove(0);
+                continue;
+            }
+            Outcome::Kept(why) => {
+                return Err(Failure::Answer {
+                    said: format!("`{name}` was not replaced and goes on: {why}"),
+                    advice: Some("the supervisor's log has the successor's last words".to_owned()),
+                });
+            }
+            Outcome::Pending => {}
+        }
         if Instant::now() > deadline {
             return Err(silent(instance, &format!("has not got `{name}` ready yet")));
         }
         std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn outcome(instance: &Instance, unit: &str, generation: u64) -> Result<Outcome, Failure> {
+    let request = Request::Outcome {
+        unit: unit.to_owned(),
+        generation,
+    };
+    match question(instance, &request)? {
+        (Reply::Outcome(outcome), _) => Ok(outcome),
+        _ => Err(silent(instance, "gives a wrong answer")),
     }
 }
 

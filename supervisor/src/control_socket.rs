@@ -6,6 +6,7 @@
 
 use crate::event::Event;
 use crate::failure::Failure;
+use crate::units::Outcome;
 use serde::{Deserialize, Serialize};
 use shm_layout::control::BoxStatus;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -38,6 +39,13 @@ pub enum Request {
         /// Name of the unit, or `capture`, `infer`.
         unit: String,
     },
+    /// How the replacement of a process is doing.
+    Outcome {
+        /// Name of the unit.
+        unit: String,
+        /// The generation that [`Reply::Restarting`] named.
+        generation: u64,
+    },
 }
 
 /// What is answered.
@@ -53,6 +61,8 @@ pub enum Reply {
     },
     /// To [`Request::Restart`]: these units, each with the generation that is being replaced.
     Restarting(Vec<(String, u64)>),
+    /// To [`Request::Outcome`].
+    Outcome(Outcome),
     /// The request cannot be fulfilled.
     Error {
         /// Why not.

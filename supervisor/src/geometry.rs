@@ -12,11 +12,16 @@ use std::path::Path;
 /// Frame slots that every ring needs: the newest frame and the one being written.
 const BASE_SLOTS: usize = 2;
 
+/// Gateways that may run at once: one, and its successor while it takes over.
+const GATEWAYS: usize = 2;
+
 /// Sizes for sources whose frames need `capacities` bytes each: two frame slots, one for each
-/// process that may hold one (the gateway and every infer-worker), and the configured history.
+/// process that may hold one (the gateway and every infer-worker, and a successor of each kind
+/// while it takes over), and the configured history.
 #[must_use]
 pub fn plan(capacities: &[usize], infer_workers: usize, config: &SegmentConfig) -> Geometry {
-    let frame_slots = BASE_SLOTS + 1 + infer_workers + config.history as usize;
+    let lanes = infer_workers + 1;
+    let frame_slots = BASE_SLOTS + GATEWAYS + lanes + config.history as usize;
     let rings = capacities
         .iter()
         .map(|&capacity_bytes| RingGeometry {
@@ -24,10 +29,7 @@ pub fn plan(capacities: &[usize], infer_workers: usize, config: &SegmentConfig) 
             capacity_bytes,
         })
         .collect();
-    Geometry {
-        rings,
-        lanes: infer_workers,
-    }
+    Geometry { rings, lanes }
 }
 
 /// Memory that there is.
@@ -204,13 +206,13 @@ mod tests {
     #[test]
     fn every_reader_gets_a_frame_slot_beside_newest_and_next() {
         let (geometry, _) = planned(&[614_400, 1_843_200], 3);
-        assert_eq!(geometry.lanes, 3);
-        // Two, the gateway, three infer-workers, a history of two.
+        assert_eq!(geometry.lanes, 3 + 1);
+        // Two, the gateway, three infer-workers, a successor of each kind, a history of two.
         assert!(
             geometry
                 .rings
                 .iter()
-                .all(|ring| ring.frame_slots == 2 + 1 + 3 + 2)
+                .all(|ring| ring.frame_slots == 2 + 1 + 3 + 2 + 2)
         );
         assert_eq!(geometry.rings[1].capacity_bytes, 1_843_200);
     }
@@ -227,7 +229,7 @@ mod tests {
         };
         assert_eq!(
             refused(small).to_string(),
-            "shared memory for 6 frames of 0.6 MB + 6 frames of 0.6 MB: 7.4 MB needed, \
+            "shared memory for 8 frames of 0.6 MB + 8 frames of 0.6 MB: 9.9 MB needed, \
              5.0 MB allowed (25 % of 20.0 MB)"
         );
         let container = Room {

@@ -1,7 +1,9 @@
 //! Which units a box has, and the work of each. Pure.
 //!
 //! Order is the order of starting. A unit's place in the process table is also its lease bit, so
-//! those that lease frames, the gateway and the infer-workers, come first there.
+//! those that lease frames, the gateway and the infer-workers, come first there. Each of these two
+//! kinds has a place to spare, where a successor starts while its predecessor still serves; the
+//! place that the predecessor leaves is then the one to spare.
 
 use crate::config::{Config, SourceConfig};
 use crate::instance::Instance;
@@ -10,8 +12,12 @@ use shm_layout::control::{
     Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, SourceName,
 };
 
-/// Place of the gateway in the process table; the infer-workers follow, then the capture-workers.
+/// Place of the gateway in the process table, at first; the next one is to spare.
 const GATEWAY_PLACE: usize = 0;
+
+/// First place of the infer-workers; one more than there are is theirs, then come the
+/// capture-workers.
+const FIRST_INFER: usize = GATEWAY_PLACE + 2;
 
 /// All units of a box.
 #[must_use]
@@ -21,8 +27,7 @@ pub fn all(
     infer_workers: usize,
     config: &Config,
 ) -> Vec<UnitPlan> {
-    let first_infer = GATEWAY_PLACE + 1;
-    let first_capture = first_infer + infer_workers;
+    let first_capture = FIRST_INFER + infer_workers + 1;
     let capture = sources.iter().enumerate().map(|(index, source)| UnitPlan {
         name: format!("capture/{}", source.name),
         role: Role::Capture,
@@ -36,7 +41,7 @@ pub fn all(
     let infer = (0..infer_workers).map(|lane| UnitPlan {
         name: format!("infer/{lane}"),
         role: Role::Infer,
-        place: first_infer + lane,
+        place: FIRST_INFER + lane,
         assignment: Assignment::Infer(infer(lane, sources, config)),
     });
     let gateway = UnitPlan {
@@ -46,6 +51,25 @@ pub fn all(
         assignment: Assignment::Gateway(gateway(instance, sources, config)),
     };
     capture.chain(infer).chain([gateway]).collect()
+}
+
+/// The places to spare, for a successor of each of these kinds.
+#[must_use]
+pub fn spare_places(infer_workers: usize) -> [(Role, usize); 2] {
+    [
+        (Role::Gateway, GATEWAY_PLACE + 1),
+        (Role::Infer, FIRST_INFER + infer_workers),
+    ]
+}
+
+/// The work of a unit's process at another place: an infer-worker has its lane from its place.
+#[must_use]
+pub fn at_place(assignment: &Assignment, place: usize) -> Assignment {
+    let mut moved = assignment.clone();
+    if let Assignment::Infer(infer) = &mut moved {
+        infer.lane = place - FIRST_INFER;
+    }
+    moved
 }
 
 fn infer(lane: usize, sources: &[SourceConfig], config: &Config) -> InferAssignment {
@@ -92,16 +116,20 @@ mod tests {
             .collect();
         let plans = all(&"lab".parse().unwrap(), &sources, 15, &Config::default());
         let mut places: Vec<usize> = plans.iter().map(|plan| plan.place).collect();
-        assert!(places.iter().all(|place| *place < PROCESSES));
         let leasing = plans.iter().filter(|plan| plan.role != Role::Capture);
         assert!(
             leasing
                 .map(|plan| plan.place)
                 .all(|place| place < LEASING_PLACES)
         );
+        for (_, place) in spare_places(15) {
+            assert!(place < LEASING_PLACES);
+            places.push(place);
+        }
         places.sort_unstable();
         places.dedup();
-        assert_eq!(places.len(), 16 + 15 + 1);
+        assert_eq!(places.len(), 16 + 15 + 1 + 2);
+        assert!(places.iter().all(|place| *place < PROCESSES));
     }
 
     #[test]
@@ -114,5 +142,28 @@ mod tests {
         );
         let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
         assert_eq!(names, ["capture/demo", "infer/0", "infer/1", "gateway"]);
+    }
+
+    #[test]
+    fn infer_worker_has_the_lane_of_its_place() {
+        let plans = all(
+            &"lab".parse().unwrap(),
+            &[SourceConfig::demo()],
+            2,
+            &Config::default(),
+        );
+        for (_, place) in spare_places(2) {
+            for plan in &plans {
+                let lane = |assignment: &Assignment| match assignment {
+                    Assignment::Infer(infer) => infer.lane,
+                    _ => 0,
+                };
+                if plan.role == Role::Infer && place >= FIRST_INFER {
+                    assert_eq!(lane(&at_place(&plan.assignment, place)), 2);
+                }
+                let same = at_place(&plan.assignment, plan.place);
+                assert_eq!(lane(&same), lane(&plan.assignment));
+            }
+        }
     }
 }

@@ -68,7 +68,13 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let shared = (config.restart.orphan_grace_ms, config.log.level.clone());
     let launcher = Launcher::new(siblings, &segment, listeners, shared, events)
         .map_err(system("hand the segment over"))?;
-    let mut units = Units::new(plans, launcher, &config.restart, &config.watchdog);
+    let mut units = Units::new(
+        plans,
+        &plans::spare_places(workers),
+        launcher,
+        &config.restart,
+        &config.watchdog,
+    );
     units.adopt(orphans);
     RunningBox::new(identity, units, &names, &config.watchdog).serve(&inbox);
     tracing::info!("box `{instance}` stopped");

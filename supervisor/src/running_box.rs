@@ -59,6 +59,8 @@ pub struct RunningBox<'s> {
     units: Units<'s>,
     sources: Vec<Source>,
     model: Option<ModelInfo>,
+    /// What a successor loaded that has not taken over yet.
+    next_model: Option<(Whose, ModelInfo)>,
     traffic: TrafficReport,
     drain: Option<Drain>,
     drain_limit: Duration,
@@ -86,6 +88,7 @@ impl<'s> RunningBox<'s> {
                 .map(|source| Source::new(source, now))
                 .collect(),
             model: None,
+            next_model: None,
             traffic: TrafficReport::default(),
             drain: None,
             drain_limit: Duration::from_millis(limits.drain_ms),
@@ -111,6 +114,7 @@ impl<'s> RunningBox<'s> {
                 self.units.launcher().segment().beat_supervisor();
                 self.units.tick();
                 if self.drain.is_none() {
+                    self.units.go_on_replacing();
                     self.units.replace_adopted();
                 }
             }
@@ -146,7 +150,9 @@ impl<'s> RunningBox<'s> {
                     source.abandoned(now);
                 }
             }
-            Some(Assignment::Gateway(_)) => self.traffic = TrafficReport::default(),
+            Some(Assignment::Gateway(_)) if self.units.serves(whose) => {
+                self.traffic = TrafficReport::default()
+            }
             _ => {}
         }
         self.units.on_exit(whose, death);
@@ -157,17 +163,30 @@ impl<'s> RunningBox<'s> {
             return;
         };
         match (report, assignment) {
-            (FromWorker::Ready, _) => self.units.on_ready(whose),
+            (FromWorker::Ready, _) => {
+                self.units.on_ready(whose);
+                if let Some((_, model)) = self.next_model.take_if(|(next, _)| *next == whose) {
+                    self.model = Some(model);
+                }
+            }
             (FromWorker::Source(report), Assignment::Capture(work))
                 if work.source == report.source =>
             {
                 self.on_source(report);
             }
             (FromWorker::Model(model), Assignment::Infer(_)) => {
-                self.changed |= self.model.as_ref() != Some(&model);
-                self.model = Some(model);
+                if self.units.serves(whose) {
+                    self.changed |= self.model.as_ref() != Some(&model);
+                    self.model = Some(model);
+                } else {
+                    self.next_model = Some((whose, model));
+                }
             }
-            (FromWorker::Traffic(traffic), Assignment::Gateway(_)) => self.traffic = traffic,
+            (FromWorker::Traffic(traffic), Assignment::Gateway(_)) => {
+                if self.units.serves(whose) {
+                    self.traffic = traffic;
+                }
+            }
             (report, _) => tracing::warn!("a worker reported what is not its own: {report:?}"),
         }
     }
@@ -211,6 +230,10 @@ impl<'s> RunningBox<'s> {
                     Reply::Restarting(replaced)
                 }
             }
+            Request::Outcome { unit, generation } => match self.units.outcome(&unit, generation) {
+                Some(outcome) => Reply::Outcome(outcome),
+                None => self.no_such_unit(&unit),
+            },
         }
     }
 

@@ -16,4 +16,5 @@ mod page;
 mod predictions;
 mod recognition;
 mod ring;
+mod rolling;
 mod slow_client;

@@ -93,7 +93,7 @@ mod tests {
     fn little_room_is_told_before_the_start_tells_it() {
         let plenty = 1 << 34;
         assert_eq!(levels(plenty, plenty), [Level::Ok, Level::Ok]);
-        assert_eq!(levels(7 << 20, plenty), [Level::Warn, Level::Ok]);
+        assert_eq!(levels(9 << 20, plenty), [Level::Warn, Level::Ok]);
         assert_eq!(levels(1 << 20, plenty), [Level::Fail]);
         assert_eq!(levels(plenty, 100 << 20), [Level::Ok, Level::Warn]);
         assert_eq!(levels(plenty, 10 << 20), [Level::Fail]);

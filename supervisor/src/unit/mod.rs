@@ -6,4 +6,5 @@
 
 pub mod death;
 pub mod policy;
+pub mod rolling;
 pub mod watchdog;

@@ -166,13 +166,17 @@ impl Policy {
         }
     }
 
-    /// A unit whose process was there before this supervisor, and serves.
-    #[must_use]
-    pub fn adopted(limits: &Restart, drain: Duration, now: MonotonicNs) -> Self {
-        Self {
-            state: State::Ready { since: now },
-            ..Self::new(limits, drain)
-        }
+    /// The unit has another process from now on, which stands as `state` says; what the one
+    /// before did is forgotten.
+    pub fn succeed(&mut self, state: State) {
+        self.forget();
+        self.state = state;
+    }
+
+    fn forget(&mut self) {
+        self.deaths.clear();
+        self.in_a_row = 0;
+        self.on_probation = false;
     }
 
     /// Where the unit stands.
@@ -306,9 +310,7 @@ impl Policy {
     }
 
     fn on_restart(&mut self, now: MonotonicNs) -> Action {
-        self.deaths.clear();
-        self.in_a_row = 0;
-        self.on_probation = false;
+        self.forget();
         match self.state {
             State::Starting { .. } | State::Ready { .. } => {
                 let kill_at = later(now, self.drain);
@@ -388,11 +390,9 @@ fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn later(now: MonotonicNs, wait: Duration) -> MonotonicNs {
-    MonotonicNs(
-        now.0
-            .saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)),
-    )
+pub(crate) fn later(now: MonotonicNs, wait: Duration) -> MonotonicNs {
+    let wait_ns = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+    MonotonicNs(now.0.saturating_add(wait_ns))
 }
 
 #[cfg(test)]

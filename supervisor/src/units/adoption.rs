@@ -4,10 +4,11 @@
 use super::{Unit, Units};
 use crate::event::Whose;
 use crate::orphans::{Orphan, end_all};
-use crate::unit::policy::{Event, Policy, State};
+use crate::plans;
+use crate::unit::policy::State;
 use shm_layout::MonotonicNs;
 use shm_layout::control::Role;
-use std::time::Duration;
+use shm_layout::process_table::lives;
 
 /// The order of replacing: what nobody is connected to first.
 const ORDER: [Role; 3] = [Role::Infer, Role::Capture, Role::Gateway];
@@ -16,14 +17,11 @@ impl Units<'_> {
     /// Gives every unit the worker that is there already. What does not belong to any is ended.
     /// Generations go on where the segment says that they were.
     pub fn adopt(&mut self, orphans: Vec<Orphan>) {
-        self.continue_generations();
+        let mut seated: Vec<(usize, Orphan)> = Vec::new();
         for orphan in orphans {
-            let index = self
-                .units
-                .iter()
-                .position(|unit| (unit.plan.place, unit.plan.role) == (orphan.place, orphan.role));
-            match index {
-                Some(index) => self.adopt_one(index, orphan),
+            let taken: Vec<usize> = seated.iter().map(|(index, _)| *index).collect();
+            match self.seat(orphan.role, orphan.place, &taken) {
+                Some(index) => seated.push((index, orphan)),
                 None => {
                     let place = orphan.place;
                     end_all(&[orphan]);
@@ -31,6 +29,45 @@ impl Units<'_> {
                 }
             }
         }
+        self.continue_generations();
+        for (index, orphan) in seated {
+            self.adopt_one(index, orphan);
+        }
+        // What was counted at the places that are to spare now belongs to their kind.
+        for (role, place) in [0, 1].map(|n| (self.spares[n].role, self.spares[n].place)) {
+            if let Some(index) = self.units.iter().position(|unit| unit.plan.role == role) {
+                self.free_spare(index, place);
+            }
+        }
+    }
+
+    /// The unit that a worker at `place` belongs to. One of a kind that rolls may work at the
+    /// place that is to spare at first; the two are exchanged then.
+    fn seat(&mut self, role: Role, place: usize, taken: &[usize]) -> Option<usize> {
+        let mut units = self.units.iter();
+        let own = units.position(|unit| (unit.plan.role, unit.plan.place) == (role, place));
+        if own.is_some() {
+            return own;
+        }
+        let spare = self
+            .spares
+            .iter_mut()
+            .find(|spare| (spare.role, spare.place) == (role, place))?;
+        let segment = self.launcher.segment();
+        // Not one whose own worker is still to come: its place is in use.
+        let is_vacant = |unit: &Unit| {
+            let process = segment.process(unit.plan.place).ok();
+            let process = process.and_then(|entry| entry.process());
+            !process.is_some_and(|(pid, start)| lives(pid, start))
+        };
+        let mut units = self.units.iter_mut().enumerate();
+        let (index, unit) = units.find(|(index, unit)| {
+            unit.plan.role == role && !taken.contains(index) && is_vacant(unit)
+        })?;
+        spare.place = unit.plan.place;
+        unit.plan.place = place;
+        unit.plan.assignment = plans::at_place(&unit.plan.assignment, place);
+        Some(index)
     }
 
     /// Takes each unit's generation from its place; one whose worker has given its place back
@@ -45,6 +82,7 @@ impl Units<'_> {
         for unit in &mut self.units {
             let own = generation(unit).filter(|generation| *generation > 0);
             unit.generation = own.unwrap_or(latest);
+            unit.newest = unit.generation;
         }
     }
 
@@ -58,8 +96,8 @@ impl Units<'_> {
         match self.launcher.adopt(orphan, whose) {
             Ok(process) => {
                 tracing::info!("{name} goes on (pid {pid}) until it is replaced");
-                let drain = Duration::from_millis(self.limits.drain_ms);
-                unit.policy = Policy::adopted(&self.restart, drain, MonotonicNs::now());
+                let since = MonotonicNs::now();
+                unit.policy.succeed(State::Ready { since });
                 unit.process = Some(process);
                 unit.was_ready = true;
             }
@@ -73,7 +111,8 @@ impl Units<'_> {
         if let Some(index) = next_to_replace(facts) {
             let unit = &self.units[index];
             tracing::info!("{}: replacing the adopted worker", unit.plan.name);
-            self.apply(index, Event::Restart);
+            self.units[index].is_to_be_replaced = true;
+            self.go_on_replacing();
         }
     }
 }
@@ -84,6 +123,8 @@ struct Standing {
     role: Role,
     state: State,
     is_adopted: bool,
+    /// A successor or predecessor runs beside it, or is to.
+    is_held_up: bool,
 }
 
 impl Unit {
@@ -92,7 +133,9 @@ impl Unit {
         Standing {
             role: self.plan.role,
             state: self.policy.state(),
-            is_adopted: process.is_some_and(|process| process.is_adopted()),
+            // One whose successor did not get ready is left to go on.
+            is_adopted: process.is_some_and(|process| process.is_adopted()) && self.kept.is_none(),
+            is_held_up: self.beside.is_some() || self.is_to_be_replaced,
         }
     }
 }
@@ -100,10 +143,11 @@ impl Unit {
 /// The unit to replace next; none while any is on its way. Pure.
 fn next_to_replace(units: impl Iterator<Item = Standing> + Clone) -> Option<usize> {
     let is_under_way = |unit: Standing| {
-        matches!(
-            unit.state,
-            State::Starting { .. } | State::Stopping { .. } | State::Backoff { .. }
-        )
+        unit.is_held_up
+            || matches!(
+                unit.state,
+                State::Starting { .. } | State::Stopping { .. } | State::Backoff { .. }
+            )
     };
     if units.clone().any(is_under_way) {
         return None;
@@ -125,6 +169,7 @@ mod tests {
             role,
             state: State::Ready { since: NOW },
             is_adopted: true,
+            is_held_up: false,
         }
     }
 

@@ -2,9 +2,11 @@
 //!
 //! Upstream: `crate::run` hands over every event. Downstream: [`Launcher`] makes processes. The
 //! decisions themselves are in `crate::unit`; here they meet clock, processes and log. `report` says
-//! how the units are doing; `adoption` goes on with the workers of a dead supervisor.
+//! how the units are doing; `adoption` goes on with the workers of a dead supervisor,
+//! `handover` starts successors beside those who serve.
 
 mod adoption;
+mod handover;
 mod report;
 
 use crate::config::{Restart, Watchdog as Limits};
@@ -13,6 +15,8 @@ use crate::launcher::{Launcher, Order, Process};
 use crate::unit::death::Death;
 use crate::unit::policy::{Action, Event, Jitter, Policy, State};
 use crate::unit::watchdog::Watchdog;
+pub use handover::Outcome;
+use handover::{Beside, Spare};
 use nix::sys::signal::Signal;
 use report::what_follows;
 use shm_layout::MonotonicNs;
@@ -38,8 +42,15 @@ pub struct UnitPlan {
 struct Unit {
     plan: UnitPlan,
     policy: Policy,
+    /// Generation of the process.
     generation: u64,
+    /// Generation of the last process that was started, if only as a successor.
+    newest: u64,
     process: Option<Process>,
+    beside: Option<Beside>,
+    is_to_be_replaced: bool,
+    /// Generation of the last successor that did not get ready, and why.
+    kept: Option<(u64, String)>,
     was_ready: bool,
     last_death: Option<(Death, MonotonicNs)>,
 }
@@ -48,9 +59,9 @@ struct Unit {
 #[derive(Debug)]
 pub struct Units<'s> {
     units: Vec<Unit>,
+    spares: Vec<Spare>,
     launcher: Launcher<'s>,
     watchdog: Watchdog,
-    restart: Restart,
     limits: Limits,
     changed: bool,
 }
@@ -60,6 +71,7 @@ impl<'s> Units<'s> {
     #[must_use]
     pub fn new(
         plans: Vec<UnitPlan>,
+        spare_places: &[(Role, usize)],
         launcher: Launcher<'s>,
         restart: &Restart,
         limits: &Limits,
@@ -69,15 +81,24 @@ impl<'s> Units<'s> {
             plan,
             policy: Policy::new(restart, drain),
             generation: 0,
+            newest: 0,
             process: None,
+            beside: None,
+            is_to_be_replaced: false,
+            kept: None,
             was_ready: false,
             last_death: None,
         };
+        let spare = |&(role, place)| Spare {
+            role,
+            place,
+            is_free: true,
+        };
         Self {
             units: plans.into_iter().map(unit).collect(),
+            spares: spare_places.iter().map(spare).collect(),
             launcher,
             watchdog: Watchdog::default(),
-            restart: restart.clone(),
             limits: limits.clone(),
             changed: true,
         }
@@ -99,6 +120,7 @@ impl<'s> Units<'s> {
     /// From now on nothing is started any more.
     pub fn retire_all(&mut self) {
         for index in 0..self.units.len() {
+            self.units[index].is_to_be_replaced = false;
             self.apply(index, Event::Retire);
         }
     }
@@ -108,6 +130,10 @@ impl<'s> Units<'s> {
         for index in 0..self.units.len() {
             if self.units[index].plan.role == role {
                 self.apply(index, Event::Stop);
+                let unit = &self.units[index];
+                if let Some(beside) = unit.beside.as_ref().filter(|_| unit.has_successor()) {
+                    drain(&beside.process);
+                }
             }
         }
     }
@@ -117,12 +143,12 @@ impl<'s> Units<'s> {
     pub fn runs(&self, role: Role) -> bool {
         self.units
             .iter()
-            .any(|unit| unit.plan.role == role && unit.process.is_some())
+            .any(|unit| unit.plan.role == role && unit.processes().next().is_some())
     }
 
     /// Kills every process that is left.
     pub fn kill_all(&self) {
-        for process in self.units.iter().filter_map(|unit| unit.process.as_ref()) {
+        for process in self.units.iter().flat_map(Unit::processes) {
             process.kill_group();
         }
     }
@@ -131,15 +157,15 @@ impl<'s> Units<'s> {
     /// each with the generation that is replaced; none if nothing has that name.
     pub fn restart(&mut self, name: &str) -> Vec<(String, u64)> {
         let mut replaced = Vec::new();
-        for index in 0..self.units.len() {
-            let unit = &self.units[index];
+        for unit in &mut self.units {
             let kind = unit.plan.name.split('/').next();
             if unit.plan.name == name || kind == Some(name) {
-                replaced.push((unit.plan.name.clone(), unit.generation));
+                replaced.push((unit.plan.name.clone(), unit.newest));
                 tracing::info!("{}: restart was asked for", unit.plan.name);
-                self.apply(index, Event::Restart);
+                unit.is_to_be_replaced = true;
             }
         }
+        self.go_on_replacing();
         replaced
     }
 
@@ -148,11 +174,21 @@ impl<'s> Units<'s> {
         self.units.iter().map(|unit| unit.plan.name.as_str())
     }
 
-    /// What the event's process does, if that is still its unit's process.
+    /// What the event's process does, if that is still a process of its unit.
     #[must_use]
     pub fn assignment(&self, whose: Whose) -> Option<&Assignment> {
         let unit = self.units.get(whose.unit)?;
-        (unit.generation == whose.generation).then_some(&unit.plan.assignment)
+        let beside = unit.beside.as_ref().map(|beside| beside.generation);
+        let is_own = self.serves(whose) || beside == Some(whose.generation);
+        is_own.then_some(&unit.plan.assignment)
+    }
+
+    /// Whether it is the process that its unit serves with: no successor that is not ready yet,
+    /// and none that was succeeded.
+    #[must_use]
+    pub fn serves(&self, whose: Whose) -> bool {
+        let unit = self.units.get(whose.unit);
+        unit.is_some_and(|unit| unit.generation == whose.generation)
     }
 
     /// A worker says that it works.
@@ -160,7 +196,12 @@ impl<'s> Units<'s> {
         if self.assignment(whose).is_none() {
             return;
         }
-        self.apply(whose.unit, Event::Ready);
+        if !self.take_over(whose) && self.serves(whose) {
+            self.apply(whose.unit, Event::Ready);
+        }
+        if !self.serves(whose) {
+            return;
+        }
         let unit = &mut self.units[whose.unit];
         if !matches!(unit.policy.state(), State::Ready { .. }) {
             return;
@@ -181,6 +222,9 @@ impl<'s> Units<'s> {
         if self.assignment(whose).is_none() {
             return;
         }
+        if !self.serves(whose) {
+            return self.on_beside_exit(whose.unit, death);
+        }
         let Some(mut process) = self.units[whose.unit].process.take() else {
             return;
         };
@@ -191,7 +235,9 @@ impl<'s> Units<'s> {
         if wanted || !death.is_clean() {
             unit.last_death = Some((death, MonotonicNs::now()));
         }
-        self.apply(whose.unit, Event::Died(death));
+        if !self.succeed_dead(whose.unit) {
+            self.apply(whose.unit, Event::Died(death));
+        }
         process.close();
         let unit = &self.units[whose.unit];
         let name = &unit.plan.name;
@@ -218,6 +264,9 @@ impl<'s> Units<'s> {
         }
         for index in 0..self.units.len() {
             self.apply(index, Event::Tick);
+            if on_time {
+                self.watch_beside(index, now);
+            }
             if on_time && let Some(silence) = self.overdue(index, now) {
                 let unit = &self.units[index];
                 let stage = self.launcher.segment().process(unit.plan.place).ok();
@@ -280,7 +329,8 @@ impl<'s> Units<'s> {
 
     fn spawn(&mut self, index: usize) -> bool {
         let unit = &mut self.units[index];
-        unit.generation += 1;
+        unit.newest += 1;
+        unit.generation = unit.newest;
         let whose = Whose {
             unit: index,
             generation: unit.generation,
@@ -315,7 +365,7 @@ impl<'s> Units<'s> {
             .units
             .iter()
             .filter(|unit| unit.plan.role == Role::Gateway);
-        for process in gateways.filter_map(|unit| unit.process.as_ref()) {
+        for process in gateways.flat_map(Unit::processes) {
             // One that does not keep up gets the next one; the watchdog sees to the rest.
             let _full = process.send(ToWorker::Status(Box::new(status.clone())));
         }

@@ -15,15 +15,16 @@ impl Units<'_> {
     #[must_use]
     pub fn statuses(&self, now: MonotonicNs) -> Vec<UnitStatus> {
         let status = |unit: &Unit| {
-            let entry = self.launcher.segment().process(unit.plan.place);
-            let counted = |entry: &ProcessEntry| {
-                let all = Counter::ALL
-                    .iter()
-                    .map(|(c, name)| ((*name).to_owned(), entry.counted(*c)));
-                all.filter(|(_, count)| *count > 0).collect()
-            };
+            let beside = unit.beside.as_ref().map(|beside| beside.place);
+            let places = [Some(unit.plan.place), beside].into_iter().flatten();
+            let entries = places.filter_map(|place| self.launcher.segment().process(place).ok());
+            let entries: Vec<&ProcessEntry> = entries.collect();
+            let all = Counter::ALL.iter().map(|(counter, name)| {
+                let counted = entries.iter().map(|entry| entry.counted(*counter));
+                ((*name).to_owned(), counted.sum::<u64>())
+            });
             UnitStatus {
-                counters: entry.map(counted).unwrap_or_default(),
+                counters: all.filter(|(_, count)| *count > 0).collect(),
                 ..unit.status(now)
             }
         };
