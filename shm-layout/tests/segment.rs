@@ -158,6 +158,30 @@ fn leases_of_a_dead_process_come_back_by_reclaim_only() {
 }
 
 #[test]
+fn frame_that_a_dead_process_was_reading_can_be_read_and_is_given_back_once() {
+    let segment = Segment::private(&geometry()).unwrap();
+    assert_eq!(publish(&segment, 0, 10), Sequence(1));
+    let mut dead = segment.subscriber(0, 5).unwrap();
+    std::mem::forget(dead.lease_latest(Sequence(0)).unwrap());
+    for _ in 0..10 {
+        publish(&segment, 0, 10);
+    }
+    let mut other = segment.subscriber(0, 4).unwrap();
+    assert!(other.left_behind().is_none(), "it holds nothing");
+    let mut heir = segment.subscriber(0, 5).unwrap();
+    let lease = heir.left_behind().unwrap();
+    assert_eq!(lease.sequence(), Sequence(1));
+    assert_eq!(lease.meta(), &meta());
+    for _ in 0..10 {
+        publish(&segment, 0, 10);
+    }
+    assert_eq!(lease.payload(), [1; 10], "untouched while it is read");
+    drop(lease);
+    assert_eq!((segment.leases_held(0), segment.reclaim(5)), (0, 0));
+    assert!(heir.left_behind().is_none());
+}
+
+#[test]
 fn predictions_are_read_once_each_and_latest_never_goes_back() {
     let segment = Segment::private(&geometry()).unwrap();
     let slot = segment.predictions(1).unwrap();

@@ -77,6 +77,13 @@ impl<'s> Subscriber<'s> {
         self.checked(leased, skipped)
     }
 
+    /// Takes over the lease of a dead process whose place this end was made for: the frame that it
+    /// was reading when it died. Supervisor only, after the kernel proved that process dead.
+    pub fn left_behind(&mut self) -> Option<FrameLease<'_>> {
+        let leased = self.ring.view().left_behind(self.bit)?;
+        self.checked(leased, 0)
+    }
+
     /// Turns the stored facts into a lease if they make sense; they are input, not truth.
     fn checked(&mut self, leased: Leased, skipped: u64) -> Option<FrameLease<'_>> {
         let slot = &self.ring.view().frame_slots[leased.index];

@@ -13,7 +13,7 @@ pub use report::WorkerFailure;
 use crate::Generation;
 use crate::control::{Assignment, BoxStatus, FD_SEGMENT, FromWorker, Role};
 use crate::exit::ExitReason;
-use crate::layout::ProcessEntry;
+use crate::layout::{LAYOUT_HASH, ProcessEntry};
 use crate::process_table::{self, Counter, Stage};
 use crate::segment::{Access, Segment, SegmentName};
 use arguments::Arguments;
@@ -35,10 +35,22 @@ pub struct Worker {
     link: Link,
 }
 
+/// Arguments that ask a worker's program for its [`build`] instead of starting it.
+pub const BUILD_QUESTION: [&str; 2] = ["--control", "--build"];
+
+/// Version and memory layout of this program: programs that differ in it cannot work together.
+#[must_use]
+pub fn build() -> String {
+    format!("{} (layout {LAYOUT_HASH:016x})", env!("CARGO_PKG_VERSION"))
+}
+
 /// Runs a worker from its command line to its exit code.
 pub fn main(role: Role, run: impl FnOnce(&Worker) -> Result<(), WorkerFailure>) -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("--version") {
-        println!("{} {}", role.program(), env!("CARGO_PKG_VERSION"));
+    if std::env::args()
+        .skip(1)
+        .eq(BUILD_QUESTION.map(str::to_owned))
+    {
+        println!("{}", build());
         return ExitCode::SUCCESS;
     }
     report::log_to_stderr();

@@ -5,33 +5,40 @@ use crate::config::Infer;
 use crate::probe::ModelCheck;
 use crate::siblings::Siblings;
 use shm_layout::control::Role;
+use shm_layout::worker::{BUILD_QUESTION, build};
 
 pub(super) fn look(siblings: &Siblings) -> Finding {
-    let versions = [Role::Capture, Role::Infer, Role::Gateway].map(|role| {
-        let output = siblings.ask(role, &["--version".to_owned()]);
+    let answers = [Role::Capture, Role::Infer, Role::Gateway].map(|role| {
+        let output = siblings.ask(role, &BUILD_QUESTION.map(str::to_owned));
         let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         (role.program(), text.unwrap_or_default())
     });
-    check(&versions)
+    check(&answers, &build())
 }
 
-/// Each program answers `--version` with its name and version.
-fn check(answers: &[(&str, String)]) -> Finding {
-    let own = env!("CARGO_PKG_VERSION");
+/// Each program answers with its build; one that is too old to know the question says nothing.
+fn check(answers: &[(&str, String)], own: &str) -> Finding {
     let others: Vec<String> = answers
         .iter()
-        .map(|(program, answer)| (program, answer.split_whitespace().last().unwrap_or("?")))
-        .filter(|(_, version)| *version != own)
-        .map(|(program, version)| format!("{program} is version {version}"))
+        .map(|(program, answer)| (program, answer.trim()))
+        .filter(|(_, build)| *build != own)
+        .map(|(program, build)| {
+            let build = if build.is_empty() {
+                "an older one"
+            } else {
+                build
+            };
+            format!("{program} is {build}")
+        })
         .collect();
     if others.is_empty() {
         return Finding::ok("programs", format!("all of version {own}"));
     }
     Finding::fail(
         "programs",
-        format!("{}, supervisor is {own}", others.join(", ")),
+        format!("supervisor is {own}, {}", others.join(", ")),
     )
-    .meaning("programs of different versions may not understand each other's memory")
+    .meaning("programs of different builds may not understand each other's memory")
     .mend("build all four together: cargo build --release --workspace --bins")
 }
 
@@ -49,14 +56,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn program_of_another_version_is_named() {
-        let own = format!("capture-worker {}\n", env!("CARGO_PKG_VERSION"));
-        let answer = |text: &str| ("net-gateway", text.to_owned());
-        assert_eq!(check(&[("capture-worker", own.clone())]).level, Level::Ok);
-        let finding = check(&[("capture-worker", own), answer("net-gateway 9.8.7\n")]);
+    fn program_of_another_build_is_named() {
+        let own = "0.1.0 (layout 12ab)";
+        let capture = ("capture-worker", format!("{own}\n"));
+        let gateway = |answer: &str| ("net-gateway", answer.to_owned());
+        assert_eq!(check(std::slice::from_ref(&capture), own).level, Level::Ok);
+        let finding = check(&[capture, gateway("0.1.0 (layout 34cd)\n")], own);
         assert_eq!(finding.level, Level::Fail);
-        assert!(finding.says.contains("net-gateway is version 9.8.7"));
+        assert!(
+            finding.says.contains("net-gateway is 0.1.0 (layout 34cd)"),
+            "{}",
+            finding.says
+        );
         assert!(!finding.says.contains("capture-worker"));
-        assert_eq!(check(&[answer("")]).level, Level::Fail);
+        assert_eq!(check(&[gateway("")], own).level, Level::Fail);
     }
 }
