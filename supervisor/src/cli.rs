@@ -46,6 +46,24 @@ pub enum Command {
     },
     /// Check the configuration and show each value with where it came from
     CheckConfig(Settings),
+    /// Show what is kept of a process that died: the latest, or the one with that ID
+    Postmortem {
+        /// Which one, as `--list` names it
+        #[arg(value_name = "ID", conflicts_with_all = ["last", "list"])]
+        id: Option<String>,
+        /// The latest one; the same as without ID
+        #[arg(long, conflicts_with = "list")]
+        last: bool,
+        /// All of them, one line each
+        #[arg(long)]
+        list: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// The configuration whose `black_box.folder` is looked into
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Find what will hurt a box here, and how to mend it; exit code 69 if it could not start
     Doctor {
         /// As JSON

@@ -6,6 +6,7 @@ use crate::control_socket::{Reply, Request, ask};
 use crate::doctor;
 use crate::failure::Failure;
 use crate::instance::{Instance, RuntimeFiles};
+use crate::postmortem;
 use crate::probe::model_arguments;
 use crate::run;
 use crate::siblings::Siblings;
@@ -38,6 +39,20 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Restart { unit } => restart(&instance, &unit),
         Command::Status { json } => status(&instance, json),
         Command::CheckConfig(settings) => check_config(&settings.into()),
+        Command::Postmortem {
+            id,
+            list,
+            json,
+            config,
+            ..
+        } => {
+            let store = postmortem::store(&instance, config)?;
+            print(&if list {
+                postmortem::list(&store, json)?
+            } else {
+                postmortem::show(&store, id.as_deref(), json)?
+            })
+        }
         Command::Doctor { json, settings } => doctor(&instance, &settings.into(), json),
         Command::ListDevices { json } => list_devices(json),
         Command::Predict { config, images } => predict(config, &images),
@@ -89,7 +104,7 @@ fn status(instance: &Instance, json: bool) -> Result<(), Failure> {
     print(&text)
 }
 
-fn to_json(value: &impl Serialize) -> Result<String, Failure> {
+pub(crate) fn to_json(value: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|error| Failure::System {
         what: "write JSON",

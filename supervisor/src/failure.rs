@@ -88,6 +88,12 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// Nothing is kept of any death.
+    #[error("no black box in `{}`", folder.display())]
+    NoBlackBox {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
     /// The doctor found what will prevent the start.
     #[error("{fails} of these will prevent the start")]
     Unfit {
@@ -143,6 +149,7 @@ impl Failure {
             | Self::NoRoom(_)
             | Self::Segment(_)
             | Self::System { .. }
+            | Self::NoBlackBox { .. }
             | Self::Unfit { .. }
             | Self::Silent { .. } => ExitReason::Unavailable,
         };
@@ -168,6 +175,9 @@ impl Failure {
             Self::NotRunning { instance } => Some(format!(
                 "`supervisor start --instance {instance}` starts it"
             )),
+            Self::NoBlackBox { .. } => fixed(
+                "there is one after a process died; another --instance or --config may have some",
+            ),
             Self::NoProgram { .. } => {
                 fixed("build all four programs: cargo build --release --workspace --bins")
             }

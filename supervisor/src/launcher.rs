@@ -1,6 +1,7 @@
 //! Makes one process of a unit: its place in the segment, its control channel, fork and exec, and
 //! the threads that listen to it. Decides nothing.
 
+use crate::black_box::{BlackBox, Deceased};
 use crate::event::{Event, Whose};
 use crate::listeners::Listeners;
 use crate::logging::LEVEL_VARIABLE;
@@ -31,6 +32,7 @@ pub struct Launcher<'s> {
     listeners: Listeners,
     orphan_grace_ms: u64,
     log_level: String,
+    black_box: BlackBox,
     events: SyncSender<Event>,
 }
 
@@ -75,6 +77,7 @@ impl<'s> Launcher<'s> {
         segment: &'s OwnedSegment,
         listeners: Listeners,
         (orphan_grace_ms, log_level): (u64, String),
+        black_box: BlackBox,
         events: SyncSender<Event>,
     ) -> io::Result<Self> {
         let file = segment.segment().file().ok_or(io::ErrorKind::NotFound)?;
@@ -86,6 +89,7 @@ impl<'s> Launcher<'s> {
             listeners,
             orphan_grace_ms,
             log_level,
+            black_box,
             events,
         })
     }
@@ -100,6 +104,18 @@ impl<'s> Launcher<'s> {
     #[must_use]
     pub fn listeners(&self) -> &Listeners {
         &self.listeners
+    }
+
+    /// Frees what a process held that has ended; what is known of it is kept first if it died.
+    /// Gives the number of its leases. As [`Self::release`].
+    pub fn bury(&self, deceased: &Deceased<'_>, died: bool) -> u32 {
+        let held = if died {
+            self.black_box.keep(self.segment(), deceased)
+        } else {
+            self.black_box.forget(deceased.pid);
+            0
+        };
+        held + self.release(deceased.place)
     }
 
     /// Starts a process.
@@ -177,7 +193,8 @@ impl<'s> Launcher<'s> {
         output: io::PipeReader,
     ) -> io::Result<()> {
         let (events, whose) = (self.events.clone(), order.whose);
-        log_pipe::forward(output, order.unit.to_owned(), process.id())?;
+        let tail = self.black_box.tail(process.id());
+        log_pipe::forward(output, order.unit.to_owned(), process.id(), tail)?;
         exit_watch::watch(process.pid(), move |death| {
             let _ended = events.send(Event::Exited(whose, death));
         })

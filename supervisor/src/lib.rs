@@ -6,6 +6,7 @@
 //! - [`mod@unit`]: restart policy and watchdog, as pure functions of (state, event, time).
 //! - [`units`]: carries out what they decide; [`spawn`] and [`process`] do the system's part.
 //! - [`instance`], [`lock`], [`orphans`]: the files of a box, and what a dead supervisor left.
+//! - [`black_box`]: what is kept of a process that died; [`postmortem`] shows it.
 //! - [`doctor`]: what will hurt later, and how to mend it.
 //! - [`control_socket`], [`status`], [`terminal`]: how people and programs ask and are told.
 //!
@@ -13,6 +14,7 @@
 //! one. The supervisor does nothing per frame, and never reads from a listener, a camera or a
 //! model.
 
+pub mod black_box;
 pub mod cli;
 pub mod command;
 pub mod config;
@@ -32,6 +34,7 @@ pub mod orphans;
 pub mod owned_segment;
 pub mod pidfd;
 pub mod plans;
+pub mod postmortem;
 pub mod probe;
 pub mod process;
 pub mod run;

@@ -6,7 +6,8 @@
 //! Downstream: [`crate::running_box`] is the event loop; `capture-worker/src/run.rs` is where a
 //! frame's way begins.
 
-use crate::config::{self, Config, Options};
+use crate::black_box::{BlackBox, Store};
+use crate::config::{self, Config, Options, SourceConfig};
 use crate::control_socket::{ControlSocket, Reply, Request, ask};
 use crate::failure::Failure;
 use crate::geometry::{self, Megabytes, Room};
@@ -66,7 +67,8 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let identity = Identity::new(instance, &listeners, workers);
     let plans = plans::all(instance, &names, workers, &config);
     let shared = (config.restart.orphan_grace_ms, config.log.level.clone());
-    let launcher = Launcher::new(siblings, &segment, listeners, shared, events)
+    let black_box = black_box(instance, &config, &names);
+    let launcher = Launcher::new(siblings, &segment, listeners, shared, black_box, events)
         .map_err(system("hand the segment over"))?;
     let mut units = Units::new(
         plans,
@@ -156,6 +158,17 @@ fn room_for(geometry: &Geometry, config: &Config) -> Result<u64, Failure> {
     let layout = Layout::new(geometry)?;
     let room = Room::of_this_machine();
     Ok(geometry::check(geometry, &layout, room, &config.segment)?)
+}
+
+/// Where what is known of the dead is kept, if anything is.
+fn black_box(instance: &Instance, config: &Config, sources: &[SourceConfig]) -> BlackBox {
+    let wanted = config.black_box.max_entries > 0;
+    let store = wanted.then(|| Store::new(&config.black_box, instance));
+    if let Some(None) = store {
+        tracing::warn!("no black boxes are kept: give `black_box.folder`, or set HOME");
+    }
+    let names = sources.iter().map(|source| source.name.clone());
+    BlackBox::new(store.flatten(), names.collect())
 }
 
 fn cores() -> usize {

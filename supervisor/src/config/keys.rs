@@ -15,8 +15,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The tables of the file.
-const SECTIONS: [&str; 7] = [
-    "sources", "infer", "gateway", "restart", "watchdog", "segment", "log",
+const SECTIONS: [&str; 8] = [
+    "sources",
+    "infer",
+    "gateway",
+    "restart",
+    "watchdog",
+    "segment",
+    "log",
+    "black_box",
 ];
 
 /// Most sources of one box.
@@ -101,6 +108,7 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
     section(4, watchdog)?;
     section(5, segment)?;
     section(6, log)?;
+    section(7, black_box)?;
     Ok(loaded)
 }
 
@@ -196,6 +204,14 @@ fn segment(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigE
     let segment = &mut config.segment;
     section.integer("history", 0..=64, &mut segment.history)?;
     section.integer("max_ram_percent", 1..=90, &mut segment.max_ram_percent)
+}
+
+fn black_box(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigError> {
+    let black_box = &mut config.black_box;
+    section.path("folder", "the path of a folder", &mut black_box.folder)?;
+    section.integer("max_entries", 0..=10_000, &mut black_box.max_entries)?;
+    let bytes = 100_000..=1_000_000_000_000;
+    section.integer("max_bytes", bytes, &mut black_box.max_bytes)
 }
 
 fn log(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigError> {

@@ -40,6 +40,8 @@ pub struct Config {
     pub segment: Segment,
     /// `[log]`
     pub log: Log,
+    /// `[black_box]`
+    pub black_box: BlackBox,
 }
 
 /// `[infer]`: how hands are recognised.
@@ -124,6 +126,17 @@ pub struct Log {
     pub level: String,
 }
 
+/// `[black_box]`: what is kept of a process that died.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BlackBox {
+    /// Where it is kept; empty = the folder for state of the user, or of the system.
+    pub folder: PathBuf,
+    /// Most deaths that are kept, the latest ones; 0 = nothing is kept.
+    pub max_entries: u32,
+    /// Most bytes of all of them together.
+    pub max_bytes: u64,
+}
+
 /// Most infer-workers that `workers = 0` starts: more helps only with several cameras.
 pub const WORKERS_AUTO_MAX: usize = 4;
 
@@ -197,6 +210,16 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             level: "info".to_owned(),
+        }
+    }
+}
+
+impl Default for BlackBox {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            max_entries: 20,
+            max_bytes: 100_000_000,
         }
     }
 }

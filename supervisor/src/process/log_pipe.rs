@@ -5,23 +5,28 @@
 //! characters do not reach the terminal.
 
 use super::listen;
+use crate::black_box::Tail;
 use std::io::{self, BufRead, BufReader, PipeReader, Read};
+use std::sync::Arc;
 use tracing::Level;
 
 /// Longest line, in bytes; the rest of a longer one follows as further lines.
 const LINE_BYTES_MAX: u64 = 4096;
 
-/// Forwards lines from a thread of its own until the pipe has no writer left.
+/// Forwards lines from a thread of its own until the pipe has no writer left, and keeps the last
+/// ones in `tail`.
 ///
 /// # Errors
 ///
 /// The system's, if there can be no further thread.
-pub fn forward(reader: PipeReader, unit: String, pid: u32) -> io::Result<()> {
+pub fn forward(reader: PipeReader, unit: String, pid: u32, tail: Arc<Tail>) -> io::Result<()> {
     listen("log-pipe", move || {
         let mut lines = BufReader::new(reader);
         while let Some(line) = next_line(&mut lines) {
+            tail.push(&line);
             log(&unit, pid, &line);
         }
+        tail.end();
     })
 }
 

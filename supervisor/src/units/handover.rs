@@ -2,6 +2,7 @@
 //! takes over once it is ready. If it does not get ready, nothing has changed.
 
 use super::{Unit, Units, drain};
+use crate::black_box::Deceased;
 use crate::event::Whose;
 use crate::launcher::{Order, Process};
 use crate::plans;
@@ -185,7 +186,12 @@ impl Units<'_> {
         let Some(mut beside) = unit.beside.take() else {
             return;
         };
-        self.launcher.release(beside.place);
+        let died = !(death.is_clean() && matches!(beside.part, Part::Predecessor));
+        let deceased = Deceased {
+            place: beside.place,
+            ..unit.deceased(&beside.process, beside.generation, death)
+        };
+        self.launcher.bury(&deceased, died);
         beside.process.reap();
         let (name, pid) = (&unit.plan.name, beside.process.id());
         match beside.part {

@@ -9,6 +9,7 @@ mod adoption;
 mod handover;
 mod report;
 
+use crate::black_box::Deceased;
 use crate::config::{Restart, Watchdog as Limits};
 use crate::event::Whose;
 use crate::launcher::{Launcher, Order, Process};
@@ -53,6 +54,20 @@ struct Unit {
     kept: Option<(u64, String)>,
     was_ready: bool,
     last_death: Option<(Death, MonotonicNs)>,
+}
+
+impl Unit {
+    fn deceased<'a>(&'a self, process: &Process, generation: u64, death: Death) -> Deceased<'a> {
+        Deceased {
+            unit: &self.plan.name,
+            assignment: &self.plan.assignment,
+            place: self.plan.place,
+            generation,
+            pid: process.id(),
+            started: process.started,
+            death,
+        }
+    }
 }
 
 /// All of them, in the order in which they are started.
@@ -228,11 +243,13 @@ impl<'s> Units<'s> {
         let Some(mut process) = self.units[whose.unit].process.take() else {
             return;
         };
-        let leases = self.launcher.release(self.units[whose.unit].plan.place);
-        process.reap();
         let unit = &mut self.units[whose.unit];
         let wanted = !matches!(unit.policy.state(), State::Stopping { .. });
-        if wanted || !death.is_clean() {
+        let died = wanted || !death.is_clean();
+        let deceased = unit.deceased(&process, whose.generation, death);
+        let leases = self.launcher.bury(&deceased, died);
+        process.reap();
+        if died {
             unit.last_death = Some((death, MonotonicNs::now()));
         }
         if !self.succeed_dead(whose.unit) {
@@ -242,7 +259,7 @@ impl<'s> Units<'s> {
         let unit = &self.units[whose.unit];
         let name = &unit.plan.name;
         let next = what_follows(unit.policy.state());
-        if wanted || !death.is_clean() {
+        if died {
             let held = match leases {
                 0 => String::new(),
                 leases => format!(" ({leases} leased frames given back)"),
