@@ -16,6 +16,7 @@ mod notice;
 mod page;
 mod predictions;
 mod recognition;
+mod reload;
 mod ring;
 mod rolling;
 mod slow_client;
