@@ -12,6 +12,7 @@ mod config;
 mod doctor;
 mod drain;
 mod kill;
+mod new_model;
 mod notice;
 mod page;
 mod predictions;
