@@ -337,7 +337,11 @@ impl<'s> Units<'s> {
         let unit = &self.units[index];
         match (action, &unit.process) {
             (Action::Drain, Some(process)) => drain(process),
-            (Action::Abort, Some(process)) => process.signal(Signal::SIGABRT),
+            (Action::Abort, Some(process)) => {
+                process.signal(Signal::SIGABRT);
+                // One that is stopped would die of it only when somebody continues it.
+                process.signal(Signal::SIGCONT);
+            }
             (Action::Kill, Some(process)) => process.kill_group(),
             _ => {}
         }
