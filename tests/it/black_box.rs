@@ -94,12 +94,35 @@ fn stop_with_a_frame(test_box: &TestBox, pid: u32) {
     });
 }
 
+/// The last stages of an infer-worker: a round of its loop at least, in the order of their times,
+/// each up to the next and the last one up to the death.
+#[track_caller]
+fn assert_timeline(report: &Value) {
+    let stages = report["stages"].as_array().unwrap();
+    let number = |stage: &Value, key: &str| stage[key].as_u64().unwrap();
+    for stage in ["waiting", "decoding", "inferring", "publishing"] {
+        let is_it = |did: &Value| did["stage"] == stage;
+        assert!(stages.iter().any(is_it), "no {stage} in {report:#}");
+    }
+    for pair in stages.windows(2) {
+        let (before, took) = (number(&pair[0], "before_us"), number(&pair[0], "took_us"));
+        assert_eq!(before - took, number(&pair[1], "before_us"), "{report:#}");
+    }
+    let last = stages.last().unwrap();
+    assert_eq!(last["stage"], report["stage"]);
+    assert_eq!(number(last, "before_us"), number(last, "took_us"));
+}
+
 /// Goal: the frame that an infer-worker was reading when it was killed is kept, with what it was
 /// doing and the last predictions; its successor starts all the same.
 /// Method: stop it in the middle of a large raw frame, kill it, and read the number off the picture.
 #[test]
 fn frame_that_a_killed_worker_held_is_kept() {
-    let test_box = TestBox::builder("held_frame").config(LARGE_RAW).start();
+    // The watchdog must not be the one that ends it.
+    let test_box = TestBox::builder("held_frame")
+        .config(LARGE_RAW)
+        .config("[watchdog]\ninfer_ms = 600000")
+        .start();
     let before = test_box.unit("infer/0");
     let predicted = || test_box.source("large").predictions_per_s > 0.0;
     wait::until_true("predictions come", predicted);
@@ -113,6 +136,7 @@ fn frame_that_a_killed_worker_held_is_kept() {
     assert_eq!(report["frames"].as_array().unwrap().len(), 1, "{report:#}");
     assert_eq!(report["frames"][0]["held"], true);
     assert!(report["stage"].is_string(), "{report:#}");
+    assert_timeline(&report);
     assert!(report["counters"]["taken"].as_u64() > Some(0), "{report:#}");
     let sequence = report["frames"][0]["sequence"].as_u64().unwrap();
     assert_eq!(sequence_in_png(&picture(&report, 0)), Some(sequence));
@@ -125,6 +149,7 @@ fn frame_that_a_killed_worker_held_is_kept() {
         text.contains("infer/0 died: SIGKILL") && text.contains(&path),
         "{text}"
     );
+    assert!(text.contains(" ms before  inferring "), "{text}");
     assert!(test_box.log().contains("(1 leased frames given back)"));
     test_box.stop();
 }

@@ -2,12 +2,13 @@
 //!
 //! Upstream: `crate::run` hands over every event. Downstream: [`Launcher`] makes processes. The
 //! decisions themselves are in `crate::unit`; here they meet clock, processes and log. `report` says
-//! how the units are doing; `adoption` goes on with the workers of a dead supervisor,
+//! how the units are doing; `watch` asks whether they are; `adoption` goes on with the workers of a dead supervisor,
 //! `handover` starts successors beside those who serve.
 
 mod adoption;
 mod handover;
 mod report;
+mod watch;
 
 use crate::black_box::Deceased;
 use crate::config::{Restart, Watchdog as Limits};
@@ -24,6 +25,7 @@ use shm_layout::MonotonicNs;
 use shm_layout::control::{Assignment, Role, ToWorker};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+use watch::Attention;
 
 /// What a unit is, whatever its state.
 #[derive(Debug, Clone)]
@@ -54,6 +56,7 @@ struct Unit {
     kept: Option<(u64, String)>,
     was_ready: bool,
     last_death: Option<(Death, MonotonicNs)>,
+    attention: Attention,
 }
 
 impl Unit {
@@ -103,6 +106,7 @@ impl<'s> Units<'s> {
             kept: None,
             was_ready: false,
             last_death: None,
+            attention: Attention::default(),
         };
         let spare = |&(role, place)| Spare {
             role,
@@ -278,47 +282,18 @@ impl<'s> Units<'s> {
             tracing::warn!(
                 "the supervisor stood still for a while; this watchdog round is skipped"
             );
+            self.forgive_all();
         }
         for index in 0..self.units.len() {
             self.apply(index, Event::Tick);
             if on_time {
                 self.watch_beside(index, now);
             }
-            if on_time && let Some(silence) = self.overdue(index, now) {
-                let unit = &self.units[index];
-                let stage = self.launcher.segment().process(unit.plan.place).ok();
-                let stage = stage.and_then(|entry| entry.stage_now().0);
-                let stage = stage.map(|stage| format!(" while {stage:?}").to_lowercase());
-                tracing::error!(
-                    "{} gave no sign of life for {} ms{}; ending it",
-                    unit.plan.name,
-                    silence.as_millis(),
-                    stage.unwrap_or_default()
-                );
+            if on_time && let Some(stall) = self.stall(index, now) {
+                tracing::error!("{} {stall}; ending it", self.units[index].plan.name);
                 self.apply(index, Event::Stalled);
             }
         }
-    }
-
-    /// How long a unit's process has been silent, if that is too long.
-    fn overdue(&self, index: usize, now: MonotonicNs) -> Option<Duration> {
-        let unit = &self.units[index];
-        let (alive, limit_ms) = match unit.policy.state() {
-            State::Starting { since } => (since, self.limits.start_ms),
-            State::Ready { since } => {
-                let entry = self.launcher.segment().process(unit.plan.place).ok()?;
-                let limit_ms = match unit.plan.role {
-                    Role::Capture => self.limits.capture_ms,
-                    Role::Infer => self.limits.infer_ms,
-                    Role::Gateway => self.limits.gateway_ms,
-                };
-                // A stamp from the future is no sign of life; the kernel's clock never goes back.
-                (entry.heartbeat().max(since).min(now), limit_ms)
-            }
-            _ => return None,
-        };
-        let silence = self.watchdog.silence(alive, now);
-        (silence > Duration::from_millis(limit_ms)).then_some(silence)
     }
 
     /// Feeds the policy of one unit and does what it answers.
