@@ -17,6 +17,7 @@ mod notice;
 mod page;
 mod predictions;
 mod recognition;
+mod reconnect;
 mod ring;
 mod rolling;
 mod slow_client;
