@@ -71,6 +71,25 @@ impl Listeners {
         }
     }
 
+    /// Binds those that are to listen elsewhere, and keeps the others.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Listen`] as for [`Self::bind`]; nothing has changed then.
+    pub fn rebind(&self, old: &Gateway, new: &Gateway) -> Result<Self, Failure> {
+        let one = |key, kept: &Listener, old: SocketAddr, new: SocketAddr| {
+            if old == new {
+                kept.again()
+            } else {
+                bind(key, new)
+            }
+        };
+        Ok(Self {
+            http: one("http", &self.http, old.http, new.http)?,
+            wire: one("wire", &self.wire, old.wire, new.wire)?,
+        })
+    }
+
     /// The HTTP listener.
     #[must_use]
     pub fn http(&self) -> BorrowedFd<'_> {
@@ -93,6 +112,20 @@ impl Listeners {
     #[must_use]
     pub fn wire_address(&self) -> SocketAddr {
         self.wire.address
+    }
+}
+
+impl Listener {
+    /// The same one, held once more.
+    fn again(&self) -> Result<Self, Failure> {
+        let held = out_of_the_way(self.socket.as_fd());
+        Ok(Self {
+            socket: held.map_err(|source| Failure::System {
+                what: "hold a listener",
+                source,
+            })?,
+            address: self.address,
+        })
     }
 }
 
@@ -162,6 +195,23 @@ mod tests {
         assert_eq!(accepted.local_addr().unwrap(), address);
         assert_eq!(fetched(accepted.as_fd(), "127.0.0.1:0"), None);
         drop(client);
+    }
+
+    #[test]
+    fn only_what_moves_is_bound_anew_and_a_taken_address_changes_nothing() {
+        let old = config("127.0.0.1:0");
+        let listeners = Listeners::bind(&old).unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let new = config(&taken.local_addr().unwrap().to_string());
+        assert!(listeners.rebind(&old, &new).is_err());
+        drop(taken);
+        let moved = listeners.rebind(&old, &new).unwrap();
+        assert_eq!(moved.http_address(), new.http);
+        assert_eq!(moved.wire_address(), listeners.wire_address());
+        let before = listeners.http_address();
+        drop(listeners);
+        assert!(TcpStream::connect(before).is_err(), "it is closed");
+        assert!(TcpStream::connect(moved.wire_address()).is_ok());
     }
 
     #[test]

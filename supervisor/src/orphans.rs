@@ -1,8 +1,8 @@
 //! What a supervisor that was killed left behind: workers that still serve, a segment, sockets.
 //!
 //! The segment's process table names the workers, each by process id and start time, so that a
-//! number which meanwhile belongs to another program is left alone. A segment that is what this
-//! supervisor would have made itself is adopted with all that is in it and with its workers, which
+//! number which meanwhile belongs to another program is left alone. A segment that has the sources
+//! and the room that this supervisor needs is adopted with all that is in it and with its workers, which
 //! are replaced one by one later; any other is removed, after its workers were asked to end, and
 //! killed if they did not.
 //!
@@ -10,6 +10,7 @@
 
 use crate::config::SourceConfig;
 use crate::failure::Failure;
+use crate::geometry::shortage;
 use crate::lock::leads_to;
 use crate::pidfd::PidFd;
 use nix::sys::signal::Signal;
@@ -122,19 +123,18 @@ fn attach(name: &SegmentName) -> Result<Segment, String> {
 }
 
 impl LeftOver {
-    /// Adopts the segment if it is what this supervisor would make; else ends who works in it
+    /// Adopts the segment if it has the sources and the room that this supervisor needs; else ends who works in it
     /// and removes it.
     ///
     /// # Errors
     ///
     /// [`Failure::Segment`] if it cannot be removed.
     pub fn settle(self, geometry: &Geometry, sources: u64) -> Result<Option<Adopted>, Failure> {
-        let wanted = (Layout::new(geometry)?, sources);
         let why = match self.segment {
             Ok(segment) => {
                 let orphans = orphans_of(&segment);
                 let found = (segment.layout(), segment.sources_hash());
-                let Some(why) = misfit(found, (&wanted.0, wanted.1)) else {
+                let Some(why) = misfit(found, (geometry, sources)) else {
                     return Ok(Some(Adopted {
                         segment,
                         lock: self.lock,
@@ -152,11 +152,11 @@ impl LeftOver {
     }
 }
 
-/// Why a segment is not what this supervisor would make. Pure.
-fn misfit(found: (&Layout, u64), wanted: (&Layout, u64)) -> Option<&'static str> {
+/// Why a segment does not do for this supervisor; one with more room than it needs does. Pure.
+fn misfit(found: (&Layout, u64), wanted: (&Geometry, u64)) -> Option<&'static str> {
     if found.1 != wanted.1 {
         Some("it has other sources")
-    } else if found.0 != wanted.0 {
+    } else if shortage(found.0, wanted.0).is_some() {
         Some("it has other sizes")
     } else {
         None

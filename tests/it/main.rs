@@ -18,6 +18,7 @@ mod page;
 mod predictions;
 mod recognition;
 mod reconnect;
+mod reload;
 mod ring;
 mod rolling;
 mod slow_client;

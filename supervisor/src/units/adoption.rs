@@ -9,6 +9,7 @@ use crate::unit::policy::State;
 use crate::unit::seating::{Post, Seating, seat};
 use shm_layout::MonotonicNs;
 use shm_layout::control::Role;
+use std::time::Duration;
 
 /// The order of replacing: what nobody is connected to first.
 const ORDER: [Role; 3] = [Role::Infer, Role::Capture, Role::Gateway];
@@ -20,7 +21,7 @@ impl Units<'_> {
         let seating = self.seating(&orphans);
         for (unit, place) in self.units.iter_mut().zip(&seating.places) {
             unit.plan.place = *place;
-            unit.plan.assignment = plans::at_place(&unit.plan.assignment, *place);
+            unit.plan.work = plans::at_place(&unit.plan.work, *place);
         }
         for (spare, place) in self.spares.iter_mut().zip(&seating.spares) {
             spare.place = *place;
@@ -128,7 +129,8 @@ impl Units<'_> {
 
     /// Replaces one more of the adopted workers if none is missing at the moment.
     pub fn replace_adopted(&mut self) {
-        let facts = self.units.iter().map(Unit::standing);
+        let (now, retry) = (MonotonicNs::now(), self.retry);
+        let facts = self.units.iter().map(|unit| unit.standing(now, retry));
         if let Some(index) = next_to_replace(facts) {
             let unit = &self.units[index];
             tracing::info!("{}: replacing the adopted worker", unit.plan.name);
@@ -149,13 +151,17 @@ struct Standing {
 }
 
 impl Unit {
-    fn standing(&self) -> Standing {
+    fn standing(&self, now: MonotonicNs, retry: Duration) -> Standing {
         let process = self.process.as_ref();
         Standing {
             role: self.plan.role,
             state: self.policy.state(),
-            // One whose successor did not get ready is left to go on.
-            is_adopted: process.is_some_and(|process| process.is_adopted()) && self.kept.is_none(),
+            // One whose successor did not get ready is left to go on for a while.
+            is_adopted: process.is_some_and(|process| process.is_adopted())
+                && self
+                    .kept
+                    .as_ref()
+                    .is_none_or(|kept| kept.is_to_be_retried(now, retry)),
             is_held_up: self.beside.is_some() || self.is_to_be_replaced,
         }
     }
