@@ -2,7 +2,8 @@
 //!
 //! Upstream: [`crate::source`]; downstream: the ring in `shm-layout`, and the supervisor, which is
 //! told what became of the source. A source that fails is a state to report, never the end of the
-//! worker. The loop beats on every turn and waits for nothing longer than `TURN`.
+//! worker. The loop beats on every turn and waits for nothing longer than `TURN`; only opening and
+//! closing, where a driver may take seconds, are named as such and have longer.
 
 use crate::publish::{Mover, Turn};
 use crate::source::{self, BadFrame, Source};
@@ -48,6 +49,10 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
                 let turn = capture
                     .mover
                     .turn(source.as_mut(), &mut publisher, deadline);
+                if matches!(turn, Turn::Gone(_)) {
+                    worker.beat(Stage::Closing);
+                    source.close();
+                }
                 capture.note(turn);
             }
             Next::OpenAt(at) => {

@@ -56,6 +56,14 @@ impl Pipeline {
         &self.model
     }
 
+    /// Runs all that the fullest frame needs, without a frame; what is known of none is changed.
+    ///
+    /// # Errors
+    /// [`RunError`] when a network fails to run.
+    pub fn run_all(&mut self) -> Result<(), RunError> {
+        self.recognizer.run_all(self.hands_max)
+    }
+
     /// Decodes a JPEG frame; `bytes` must be private memory. `previous` is the last prediction of
     /// the same source, while it is fresh.
     ///

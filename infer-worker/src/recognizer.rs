@@ -52,6 +52,21 @@ impl Recognizer {
         })
     }
 
+    /// Runs every network as often as a frame with `hands` hands needs it, on whatever its input
+    /// holds: how long a network takes does not depend on that.
+    ///
+    /// # Errors
+    /// [`RunError`] when a network fails to run.
+    pub fn run_all(&mut self, hands: usize) -> Result<(), RunError> {
+        self.palm.run()?;
+        for _ in 0..hands {
+            self.landmark.run()?;
+            self.embedder.run()?;
+            self.classifier.run()?;
+        }
+        Ok(())
+    }
+
     /// Finds the hands: the tracked ones first, then, if the plan says so, new ones.
     ///
     /// # Errors

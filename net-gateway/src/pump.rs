@@ -89,8 +89,9 @@ impl<'s> Pump<'s> {
         })
     }
 
-    /// Hands on everything that is new, once; `now` is when the turn begins.
-    pub fn turn(&mut self, now: MonotonicNs) -> Turned {
+    /// Hands on everything that is new, once; `now` is when the turn begins. `alive` is called
+    /// after each source: a turn over many that must be encoded takes long.
+    pub fn turn(&mut self, now: MonotonicNs, mut alive: impl FnMut()) -> Turned {
         let mut turned = Turned::default();
         let newest_status = self.hub.status().newest();
         let status = newest_status.as_ref().map(|message| message.status());
@@ -102,6 +103,7 @@ impl<'s> Pump<'s> {
             turned.frames += u64::from(has_frame);
             turned.notices += u64::from(!has_frame && source.pump_notice(status, now));
             turned.corrupt += source.frames.corrupt() - corrupt;
+            alive();
         }
         if turned.frames + turned.notices > 0 {
             self.hub.announce_frames();

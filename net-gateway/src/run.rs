@@ -74,22 +74,19 @@ fn turn_until_drained(
     has_server_ended: impl Fn() -> bool,
 ) {
     let activity = worker.segment().activity_event();
-    let mut last_pulse = 0;
+    let mut life = Life {
+        worker,
+        hub,
+        pulse: 0,
+    };
     let mut last_report = MonotonicNs::now();
     while !worker.should_drain() && !has_server_ended() {
         let seen = activity.observe();
-        let pulse = hub.pulse();
-        if pulse != last_pulse {
-            if last_pulse == 0 {
-                worker.ready();
-            }
-            worker.beat(Stage::Waiting);
-            last_pulse = pulse;
-        }
+        life.pass_on(Stage::Publishing);
         if let Some(status) = worker.box_status() {
             hub.status().set(status);
         }
-        let turned = pump.turn(MonotonicNs::now());
+        let turned = pump.turn(MonotonicNs::now(), || life.pass_on(Stage::Publishing));
         worker.count(Counter::CorruptFrames, turned.corrupt);
         let now = MonotonicNs::now();
         if now.since(last_report) >= REPORT_EVERY {
@@ -97,8 +94,32 @@ fn turn_until_drained(
             worker.send(FromWorker::Traffic(report(hub, pump.figures(now))));
         }
         if !turned.is_unfinished {
+            life.pass_on(Stage::Waiting);
             activity.wait(seen, TICK);
         }
+    }
+}
+
+/// The heartbeat of the gateway: the pump's, as long as the clients' thread turns too.
+struct Life<'w> {
+    worker: &'w Worker,
+    hub: &'w Hub,
+    /// The clients' thread's last pulse that was passed on; 0 = none yet.
+    pulse: u64,
+}
+
+impl Life<'_> {
+    /// The pump goes on with `stage`.
+    fn pass_on(&mut self, stage: Stage) {
+        let pulse = self.hub.pulse();
+        if pulse == self.pulse {
+            return self.worker.enter(stage);
+        }
+        if self.pulse == 0 {
+            self.worker.ready();
+        }
+        self.pulse = pulse;
+        self.worker.beat(stage);
     }
 }
 

@@ -1,4 +1,5 @@
-//! The process table: who is attached, when its work loop last turned, and what it counted.
+//! The process table: who is attached, when its work loop last turned, what it did last, and what
+//! it counted.
 //!
 //! The supervisor reserves a place for a generation before it spawns it; the worker attaches only
 //! if its generation is the one reserved, so a late orphan cannot slip in. The place number is
@@ -6,7 +7,7 @@
 
 use crate::Generation;
 use crate::clock::MonotonicNs;
-use crate::layout::ProcessEntry;
+use crate::layout::{ProcessEntry, STAGES_KEPT};
 use crate::ring::word::LEASE_BITS;
 use crate::sync::Ordering;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ pub enum Stage {
     Starting = 1,
     /// Waiting for something to do.
     Waiting = 2,
-    /// Opening a camera or a file.
+    /// Opening a camera or a file; the kernel may take seconds for it.
     Opening = 3,
     /// Reading a frame from the source.
     Reading = 4,
@@ -48,10 +49,12 @@ pub enum Stage {
     Loading = 8,
     /// Finishing before exit.
     Draining = 9,
+    /// Closing a camera or a file; the kernel may take seconds for it.
+    Closing = 10,
 }
 
 impl Stage {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Starting,
         Self::Waiting,
         Self::Opening,
@@ -61,6 +64,7 @@ impl Stage {
         Self::Publishing,
         Self::Loading,
         Self::Draining,
+        Self::Closing,
     ];
 
     /// The stage with that number.
@@ -68,6 +72,17 @@ impl Stage {
     pub fn from_number(number: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| *stage as u32 == number)
     }
+}
+
+/// What a process shows of itself; each older than the one after it at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signs {
+    /// What it does; `None` for a number that no Wigwag process writes.
+    pub stage: Option<Stage>,
+    /// When its work loop last turned; 0 = not yet.
+    pub heartbeat: MonotonicNs,
+    /// When it last heard the supervisor, as its work loop knew then; 0 = never.
+    pub heard: MonotonicNs,
 }
 
 /// What workers count. The numbers survive a restart of the worker.
@@ -122,6 +137,9 @@ impl Counter {
 
 const STATE_BITS: u32 = 8;
 
+/// Bits of a kept stage's word that name the stage; the others are its time.
+const STAGE_BITS: u32 = 8;
+
 fn owner(generation: Generation, state: EntryState) -> u64 {
     (generation.0 << STATE_BITS) | state as u64
 }
@@ -134,9 +152,13 @@ impl ProcessEntry {
         self.pid.store(0, Ordering::Relaxed);
         self.start_ticks.store(0, Ordering::Relaxed);
         self.heartbeat_ns.store(0, Ordering::Relaxed);
-        self.stage_since_ns
-            .store(MonotonicNs::now().0, Ordering::Relaxed);
-        self.stage.store(Stage::Starting as u32, Ordering::Relaxed);
+        self.heard_ns.store(0, Ordering::Relaxed);
+        for kept in &self.stages {
+            kept.store(0, Ordering::Relaxed);
+        }
+        self.stages_entered.store(0, Ordering::Relaxed);
+        self.stage.store(0, Ordering::Relaxed);
+        self.enter(Stage::Starting);
         // ORDERING: Release - pairs with the Acquire in `attach`.
         self.owner
             .store(owner(generation, EntryState::Reserved), Ordering::Release);
@@ -159,10 +181,14 @@ impl ProcessEntry {
             .is_ok()
     }
 
-    /// Frees the place. Supervisor only, after the kernel proved its process dead.
+    /// Frees the place. Supervisor only, after the kernel proved its process dead. The generation
+    /// stays, so that the next supervisor goes on counting.
     pub fn free(&self) {
+        // ORDERING: Relaxed - the supervisor alone writes the word of a process that is gone.
+        let generation = Generation(self.owner.load(Ordering::Relaxed) >> STATE_BITS);
         // ORDERING: Release - nothing of the dead process comes after this.
-        self.owner.store(EntryState::Free as u64, Ordering::Release);
+        self.owner
+            .store(owner(generation, EntryState::Free), Ordering::Release);
     }
 
     /// Generation and state of the place; `None` for a state that no Wigwag process writes.
@@ -192,12 +218,75 @@ impl ProcessEntry {
     /// Stores a heartbeat: the work loop turned, and goes on with `stage`. Never called by a
     /// helper thread.
     pub fn beat(&self, stage: Stage) {
-        let now = MonotonicNs::now().0;
-        // ORDERING: Relaxed - a stamp; nothing else is read through it.
-        if self.stage.swap(stage as u32, Ordering::Relaxed) != stage as u32 {
-            self.stage_since_ns.store(now, Ordering::Relaxed);
+        let now = MonotonicNs::now();
+        // ORDERING: Release - pairs with the Acquire in `signs`: what was heard came before.
+        self.heartbeat_ns.store(now.0, Ordering::Release);
+        self.enter_at(stage, now);
+    }
+
+    /// Notes what the process goes on with, without a sign of life. By its work loop only.
+    pub fn enter(&self, stage: Stage) {
+        self.enter_at(stage, MonotonicNs::now());
+    }
+
+    fn enter_at(&self, stage: Stage, now: MonotonicNs) {
+        // ORDERING: Relaxed - only this process writes them, and it reads what it wrote itself.
+        if self.stage.load(Ordering::Relaxed) == stage as u32 {
+            return;
         }
-        self.heartbeat_ns.store(now, Ordering::Relaxed);
+        let entered = self.stages_entered.load(Ordering::Relaxed);
+        let word = (now.0 / 1_000) << STAGE_BITS | u64::from(stage as u32);
+        // ORDERING: Relaxed - read after the process is dead, or by people.
+        self.stages[entered as usize % STAGES_KEPT].store(word, Ordering::Relaxed);
+        self.stages_entered
+            .store(entered.wrapping_add(1), Ordering::Relaxed);
+        self.stage_since_ns.store(now.0, Ordering::Relaxed);
+        // ORDERING: Release - pairs with the Acquire in `signs`: whoever sees a stage sees the
+        // heartbeat with which it began, and takes no silence of the stage before for one of this.
+        self.stage.store(stage as u32, Ordering::Release);
+    }
+
+    /// Notes when the supervisor was last heard. By the work loop only, before it beats.
+    pub fn hear(&self, at: MonotonicNs) {
+        // ORDERING: Relaxed - ordered by the heartbeat that follows.
+        self.heard_ns.store(at.0, Ordering::Relaxed);
+    }
+
+    /// What the process shows of itself.
+    #[must_use]
+    pub fn signs(&self) -> Signs {
+        // ORDERING: Acquire, in this order - pairs with `enter_at` and `beat`.
+        let stage = Stage::from_number(self.stage.load(Ordering::Acquire));
+        let heartbeat = MonotonicNs(self.heartbeat_ns.load(Ordering::Acquire));
+        // ORDERING: Relaxed - ordered by the Acquire before.
+        let heard = MonotonicNs(self.heard_ns.load(Ordering::Relaxed));
+        Signs {
+            stage,
+            heartbeat,
+            heard,
+        }
+    }
+
+    /// The last stages of the process and when each began, in µs precision, the oldest first.
+    /// What makes no sense is left out: another stage than there are, one that began after `now`
+    /// or before the one before it.
+    #[must_use]
+    pub fn last_stages(&self, now: MonotonicNs) -> Vec<(Stage, MonotonicNs)> {
+        // ORDERING: Relaxed - the process is dead, or people read.
+        let oldest = self.stages_entered.load(Ordering::Relaxed) as usize;
+        let words = (0..STAGES_KEPT).map(|index| {
+            self.stages[(oldest % STAGES_KEPT + index) % STAGES_KEPT].load(Ordering::Relaxed)
+        });
+        let mut last = MonotonicNs(0);
+        words
+            .filter_map(|word| {
+                let stage = Stage::from_number((word & ((1 << STAGE_BITS) - 1)) as u32)?;
+                let since = MonotonicNs((word >> STAGE_BITS).saturating_mul(1_000));
+                let fits = last <= since && since <= now;
+                last = if fits { since } else { last };
+                fits.then_some((stage, since))
+            })
+            .collect()
     }
 
     /// Time of the last heartbeat; 0 = none yet.
@@ -275,3 +364,8 @@ fn state_and_start(pid: u32) -> Option<(char, u64)> {
     let state = fields.next()?.chars().next()?;
     Some((state, fields.nth(18)?.parse().ok()?))
 }
+
+#[cfg(not(loom))]
+#[cfg(test)]
+#[path = "process_table_tests.rs"]
+mod tests;

@@ -183,6 +183,8 @@ pub struct Orphan {
     pub place: usize,
     /// The program that it runs.
     pub role: Role,
+    /// Name of the unit that it was started for; empty if that cannot be told.
+    pub unit: String,
     /// Holds it, whatever becomes of its number.
     pub process: PidFd,
 }
@@ -201,6 +203,7 @@ impl Orphan {
             pid,
             place,
             role,
+            unit: unit_of(pid).unwrap_or_default(),
             process,
         })
     }
@@ -212,6 +215,14 @@ fn role_of(pid: u32) -> Option<Role> {
     [Role::Capture, Role::Infer, Role::Gateway]
         .into_iter()
         .find(|role| role.program() == name.trim())
+}
+
+/// The unit that a process was started for, as its command line says.
+fn unit_of(pid: u32) -> Option<String> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut arguments = line.split(|byte| *byte == 0);
+    arguments.find(|argument| argument == b"--unit")?;
+    String::from_utf8(arguments.next()?.to_vec()).ok()
 }
 
 fn orphans_of(segment: &Segment) -> Vec<Orphan> {

@@ -5,6 +5,7 @@
 //! - [`wait`]: waiting on states, with the one deadline; [`process`]: signals.
 //! - [`demo`]: the demo clip and what is to be seen on it.
 //! - [`broken_model`]: a model that every check passes and that fails at work.
+//! - [`strip`]: the number that a test picture shows.
 //! - [`picture`] and [`random`]: frames whose every byte is known, for the ring's tests.
 
 pub mod binaries;
@@ -15,6 +16,7 @@ pub mod demo;
 pub mod picture;
 pub mod process;
 pub mod random;
+pub mod strip;
 pub mod test_box;
 pub mod wait;
 

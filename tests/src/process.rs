@@ -3,9 +3,12 @@
 //! Upstream: `test_box` and the tests that kill. Every process is known by its id or by a variable
 //! of its environment that only one box has; nothing here touches a process by its name.
 
+use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::str::FromStr;
+use std::sync::mpsc::channel;
 
 /// Sends `signal`, e.g. `"KILL"`, to the process `pid`.
 ///
@@ -18,6 +21,46 @@ pub fn signal(pid: u32, signal: &str) {
     let target = Pid::from_raw(i32::try_from(pid).expect("process ids are positive"));
     kill(target, number)
         .unwrap_or_else(|errno| panic!("cannot send SIG{signal} to {pid}: {errno}"));
+}
+
+/// Stops one thread of a process, by its name, for as long as the process lives; the others go on.
+///
+/// # Panics
+///
+/// If there is no such thread, or where ptrace is not allowed.
+#[track_caller]
+pub fn stop_thread(pid: u32, name: &str) {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+    let thread = threads.flatten().find(|thread| {
+        let own = std::fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+        own.trim() == name
+    });
+    let thread = thread.unwrap_or_else(|| panic!("process {pid} has no thread `{name}`"));
+    let thread: i32 = thread
+        .file_name()
+        .to_string_lossy()
+        .parse()
+        .expect("a number");
+    let thread = Pid::from_raw(thread);
+    let (tell, stopped) = channel();
+    // Whoever began to trace must go on, and must take note of the end: until then the kernel
+    // does not tell the parent that the process ended.
+    std::thread::spawn(move || {
+        let began = ptrace::seize(thread, ptrace::Options::empty())
+            .and_then(|()| ptrace::interrupt(thread))
+            .and_then(|()| waitpid(thread, Some(WaitPidFlag::__WALL)));
+        let is_over = began.is_err();
+        if tell.send(began).is_err() || is_over {
+            return;
+        }
+        while let Ok(status) = waitpid(thread, Some(WaitPidFlag::__WALL)) {
+            if matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..)) {
+                return;
+            }
+        }
+    });
+    let began = stopped.recv().expect("the tracer says what became of it");
+    began.unwrap_or_else(|errno| panic!("thread `{name}` cannot be traced: {errno}"));
 }
 
 /// Whether a process `pid` exists and is not just waiting to be reaped.

@@ -26,6 +26,9 @@ pub trait Source {
     ///
     /// Called only after `open` succeeded, and not again after `Gone` until it succeeded anew.
     fn next_frame(&mut self, target: FrameTarget<'_>) -> FrameOutcome;
+
+    /// Lets go of what `open` took; called after `Gone`. A driver may take its time.
+    fn close(&mut self) {}
 }
 
 /// What an opened source delivers.

@@ -172,7 +172,7 @@ fn spawn_pump(
         made.send(()).unwrap();
         while !should_stop.load(Ordering::Relaxed) {
             let seen = segment.activity_event().observe();
-            if !pump.turn(MonotonicNs::now()).is_unfinished {
+            if !pump.turn(MonotonicNs::now(), || {}).is_unfinished {
                 segment
                     .activity_event()
                     .wait(seen, Duration::from_millis(100));

@@ -140,7 +140,7 @@ fn a_notice_is_drawn_once_a_second_and_only_while_somebody_watches() {
     let drawn = || read(&hub.sources()[0].counters().notices);
     let start = MonotonicNs::now();
     let mut turn_at = |ms: u64| {
-        pump.turn(MonotonicNs(start.0 + ms * SECOND_NS / 1000));
+        pump.turn(MonotonicNs(start.0 + ms * SECOND_NS / 1000), || {});
         drawn()
     };
     hub.status().set(Arc::new(box_status("lost")));
@@ -175,14 +175,14 @@ fn no_notice_comes_between_frames() {
     let frame = light_jpeg(64, 48);
     for _ in 0..20 {
         publish(&segment, 0, &meta(PixelFormat::Mjpeg, 64, 48, 0), &frame);
-        let turned = pump.turn(MonotonicNs::now());
+        let turned = pump.turn(MonotonicNs::now(), || {});
         assert_eq!((turned.frames, turned.notices), (1, 0));
         let between = MonotonicNs(MonotonicNs::now().0 + SECOND_NS / 10);
-        assert_eq!(pump.turn(between).notices, 0);
+        assert_eq!(pump.turn(between, || {}).notices, 0);
     }
     hub.status().set(Arc::new(box_status("starting")));
     let during_restart = MonotonicNs(MonotonicNs::now().0 + SECOND_NS * 9 / 10);
-    assert_eq!(pump.turn(during_restart).notices, 0);
+    assert_eq!(pump.turn(during_restart, || {}).notices, 0);
 }
 
 /// Goal: a last frame that cannot be decoded, or is raw, still makes a notice of its size.
@@ -217,8 +217,12 @@ fn who_asked_for_frames_alone_gets_no_notice() {
     let mut pictures = hub.watch_frames(0, Protocol::Stream).unwrap();
     hub.status().set(Arc::new(box_status("lost")));
     let now = MonotonicNs::now();
-    assert_eq!(pump.turn(now).notices, 0, "a viewer who just came may wait");
-    assert_eq!(pump.turn(MonotonicNs(now.0 + SECOND_NS)).notices, 1);
+    assert_eq!(
+        pump.turn(now, || {}).notices,
+        0,
+        "a viewer who just came may wait"
+    );
+    assert_eq!(pump.turn(MonotonicNs(now.0 + SECOND_NS), || {}).notices, 1);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

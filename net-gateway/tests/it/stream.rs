@@ -89,13 +89,13 @@ fn a_frame_from_before_the_source_was_lost_is_not_shown_to_who_comes_later() {
     crate::gateway::publish(&segment, 0, &meta, &jpeg(1, 500));
     let _early = hub.watch_frames(0, Protocol::Stream).unwrap();
     let three_seconds_later = MonotonicNs(MonotonicNs::now().0 + 3_000_000_000);
-    assert_eq!(pump.turn(three_seconds_later).frames, 0);
+    assert_eq!(pump.turn(three_seconds_later, || {}).frames, 0);
     assert_eq!(
-        pump.turn(MonotonicNs::now()).frames,
+        pump.turn(MonotonicNs::now(), || {}).frames,
         1,
         "it is not too old yet"
     );
-    assert_eq!(pump.turn(MonotonicNs::now()).frames, 0, "once");
+    assert_eq!(pump.turn(MonotonicNs::now(), || {}).frames, 0, "once");
 }
 
 #[test]

@@ -77,6 +77,8 @@ pub enum ToWorker {
     Start(Start),
     /// How the box is doing: once a second and at every change, to the gateway only.
     Status(Box<BoxStatus>),
+    /// Nothing: taking it in shows that the worker listens. A few times a second.
+    Ping,
     /// The configuration was changed in what needs no other process.
     Settings(Settings),
     /// Finish what is in hand and exit with code 0.
@@ -112,6 +114,12 @@ pub enum FromWorker {
     Source(SourceReport),
     /// What the gateway carries; once a second.
     Traffic(TrafficReport),
+    /// How long an infer-worker's model takes for a frame with all its networks, measured when it
+    /// was loaded, in ms; before [`Self::Ready`].
+    Pace {
+        /// At least 1.
+        frame_ms: u64,
+    },
 }
 
 /// The work of one worker.

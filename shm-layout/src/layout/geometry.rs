@@ -278,15 +278,15 @@ mod tests {
         let layout = Layout::new(&geometry(&[8], 3)).unwrap();
         let ring = &layout.rings[0];
         assert_eq!(layout.processes, 4096);
-        assert_eq!(ring.head, 20_480);
-        assert_eq!(ring.cursor, 20_608);
-        assert_eq!(ring.cells, 20_736);
-        assert_eq!(ring.frame_slots, 20_864);
-        assert_eq!(ring.prediction_head, 21_888);
-        assert_eq!(ring.lane_heads, 22_016);
-        assert_eq!(ring.records, 22_400);
-        assert_eq!(ring.arena, 90_112);
-        assert_eq!(layout.total_bytes, 90_112 + 8 * 614_400);
+        assert_eq!(ring.head, 24_576);
+        assert_eq!(ring.cursor, 24_704);
+        assert_eq!(ring.cells, 24_832);
+        assert_eq!(ring.frame_slots, 24_960);
+        assert_eq!(ring.prediction_head, 25_984);
+        assert_eq!(ring.lane_heads, 26_112);
+        assert_eq!(ring.records, 26_496);
+        assert_eq!(ring.arena, 94_208);
+        assert_eq!(layout.total_bytes, 94_208 + 8 * 614_400);
     }
 
     #[test]

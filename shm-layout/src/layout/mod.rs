@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! 0          SegmentHeader       magic, versions, geometry, the two event words
-//! 4 KiB      ProcessEntry × 32   owner, heartbeat, counters
-//! 16 KiB     per source          RingHead, TakeCursor, cells, FrameSlot × S,
+//! 4 KiB      ProcessEntry × 34   owner, heartbeat, stages, counters
+//! 24 KiB     per source          RingHead, TakeCursor, cells, FrameSlot × S,
 //!                                PredictionHead, lanes × (LaneHead, PredictionRecord × 16)
 //! next page  per source          payload arena: S × capacity
 //! ```
@@ -23,15 +23,15 @@ pub use geometry::{
 pub use structs::LAYOUT_HASH;
 pub use structs::{
     EventWord, FrameSlot, LANE_RECORDS, LaneHead, PREDICTION_WORDS, PROCESSES, PredictionHead,
-    PredictionRecord, ProcessEntry, RingDescriptor, RingHead, SOURCES_MAX, SegmentHeader,
-    TakeCursor,
+    PredictionRecord, ProcessEntry, RingDescriptor, RingHead, SOURCES_MAX, STAGES_KEPT,
+    SegmentHeader, TakeCursor,
 };
 
 /// First word of a finished segment, `WIGWAG01` in ASCII; stored last.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"WIGWAG01");
 
 /// Raised whenever the meaning of a shared word changes without its size or place changing.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// Page size that the arenas are aligned to; larger pages than this are refused at attach.
 pub const PAGE_BYTES: usize = 4096;

@@ -13,6 +13,9 @@ pub const PROCESSES: usize = 34;
 /// Predictions that each lane keeps: half a second at 30 a second.
 pub const LANE_RECORDS: usize = 16;
 
+/// Stages of a process that its place in the process table remembers.
+pub const STAGES_KEPT: usize = 16;
+
 /// Words of one prediction; see `prediction::record` for what they hold.
 pub const PREDICTION_WORDS: usize = 168;
 
@@ -163,9 +166,16 @@ pub struct ProcessEntry {
     pub stage_since_ns: AtomicU64,
     /// `process_table::Stage` as a number.
     pub stage: AtomicU32,
-    _heartbeat_reserved: [AtomicU32; 27],
+    /// Stages ever entered, wraps; the next goes to `stages[stages_entered % STAGES_KEPT]`.
+    pub stages_entered: AtomicU32,
+    /// When the process last heard the supervisor, as its work loop knew at its last turn, ns;
+    /// 0 = never.
+    pub heard_ns: AtomicU64,
+    _heartbeat_reserved: [AtomicU64; 12],
     /// `process_table::Counter`s; they survive the process.
     pub counters: [AtomicU64; 16],
+    /// The last stages, a ring: `CLOCK_MONOTONIC` of the entry in µs `<< 8 | Stage`; 0 = none.
+    pub stages: [AtomicU64; STAGES_KEPT],
 }
 
 #[cfg(not(loom))]
@@ -191,6 +201,7 @@ mod asserts {
         PROCESSES,
         LANE_RECORDS,
         PREDICTION_WORDS,
+        STAGES_KEPT,
         size_of::<SegmentHeader>(),
         offset_of!(SegmentHeader, sources_hash),
         offset_of!(SegmentHeader, supervisor_beat_ns),
@@ -209,7 +220,9 @@ mod asserts {
         offset_of!(PredictionRecord, words),
         size_of::<ProcessEntry>(),
         offset_of!(ProcessEntry, heartbeat_ns),
+        offset_of!(ProcessEntry, heard_ns),
         offset_of!(ProcessEntry, counters),
+        offset_of!(ProcessEntry, stages),
     ]);
 
     const _: () = {
@@ -247,13 +260,16 @@ mod asserts {
         assert!(size_of::<LaneHead>() == 128);
         assert!(size_of::<PredictionRecord>() == 1408);
         assert!(offset_of!(PredictionRecord, words) == 16);
-        assert!(size_of::<ProcessEntry>() == 384);
+        assert!(size_of::<ProcessEntry>() == 512);
         assert!(offset_of!(ProcessEntry, pid) == 8);
         assert!(offset_of!(ProcessEntry, start_ticks) == 16);
         assert!(offset_of!(ProcessEntry, heartbeat_ns) == 128);
         assert!(offset_of!(ProcessEntry, stage_since_ns) == 136);
         assert!(offset_of!(ProcessEntry, stage) == 144);
+        assert!(offset_of!(ProcessEntry, stages_entered) == 148);
+        assert!(offset_of!(ProcessEntry, heard_ns) == 152);
         assert!(offset_of!(ProcessEntry, counters) == 256);
+        assert!(offset_of!(ProcessEntry, stages) == 384);
     };
 }
 #[cfg(not(loom))]

@@ -30,6 +30,8 @@ pub(super) struct Link {
     orphan_grace_ms: Arc<AtomicU64>,
     reports: SyncSender<FromWorker>,
     status: Arc<Mutex<Option<Arc<BoxStatus>>>>,
+    /// When the last message came, ns; 0 = none yet.
+    heard_ns: Arc<AtomicU64>,
 }
 
 impl Link {
@@ -62,6 +64,7 @@ impl Link {
             orphan_grace_ms: Arc::new(AtomicU64::new(start.orphan_grace_ms)),
             reports,
             status: Arc::default(),
+            heard_ns: Arc::default(),
         };
         link.spawn_threads(inbox, outbox, queue)
             .map_err(|e| broken(&e))?;
@@ -75,6 +78,7 @@ impl Link {
         queue: Receiver<FromWorker>,
     ) -> std::io::Result<()> {
         let (drain, status) = (Arc::clone(&self.drain), Arc::clone(&self.status));
+        let heard_ns = Arc::clone(&self.heard_ns);
         let orphaned_ns = Arc::clone(&self.orphaned_ns);
         let orphan_grace_ms = Arc::clone(&self.orphan_grace_ms);
         let thread = |name: &str| {
@@ -83,7 +87,7 @@ impl Link {
                 .stack_size(1 << 17)
         };
         thread("control-in").spawn(move || {
-            receive(&inbox, &drain, &status, &orphan_grace_ms);
+            receive(&inbox, &heard_ns, &drain, &status, &orphan_grace_ms);
             // ORDERING: Relaxed - flags; nothing else is read through them.
             if !drain.load(Ordering::Relaxed) {
                 let grace = Duration::from_millis(orphan_grace_ms.load(Ordering::Relaxed));
@@ -119,6 +123,12 @@ impl Link {
         orphaned.0 != 0 && is_over(orphaned, supervisor_beat, now, grace)
     }
 
+    /// When the supervisor last said something that this process took in.
+    pub(super) fn heard(&self) -> MonotonicNs {
+        // ORDERING: Relaxed - a stamp.
+        MonotonicNs(self.heard_ns.load(Ordering::Relaxed))
+    }
+
     pub(super) fn send(&self, report: FromWorker) -> bool {
         self.reports.try_send(report).is_ok()
     }
@@ -150,12 +160,15 @@ fn is_over(
 /// Takes in what the supervisor says; ends when it is gone.
 fn receive(
     inbox: &IpcReceiver<ToWorker>,
+    heard_ns: &AtomicU64,
     drain: &AtomicBool,
     status: &Mutex<Option<Arc<BoxStatus>>>,
     orphan_grace_ms: &AtomicU64,
 ) {
     while let Ok(message) = inbox.recv() {
+        heard_ns.store(MonotonicNs::now().0, Ordering::Relaxed);
         match message {
+            ToWorker::Ping => {}
             ToWorker::Drain => drain.store(true, Ordering::Relaxed),
             ToWorker::Status(newest) => {
                 *status.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::from(newest));

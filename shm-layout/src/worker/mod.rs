@@ -143,7 +143,15 @@ impl Worker {
     /// Stores a heartbeat; called by the work loop on each turn and before each long stage.
     pub fn beat(&self, stage: Stage) {
         if let Some(entry) = self.entry() {
+            entry.hear(self.link.heard());
             entry.beat(stage);
+        }
+    }
+
+    /// Says what the work loop goes on with, without a heartbeat.
+    pub fn enter(&self, stage: Stage) {
+        if let Some(entry) = self.entry() {
+            entry.enter(stage);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Copies out of the segment what it knows of a dead process. Pure, apart from reading the segment.
 
 use super::picture;
-use super::report::{FrameReport, Report, id_of};
+use super::report::{FrameReport, Report, StageReport, id_of};
 use crate::unit::death::Death;
 use shm_layout::control::{Assignment, Role};
 use shm_layout::prediction::PredictionJson;
@@ -119,6 +119,7 @@ pub(super) fn capture(segment: &Segment, deceased: &Deceased<'_>, sources: &[Str
 fn report(segment: &Segment, deceased: &Deceased<'_>, now: MonotonicNs, died_at_us: u64) -> Report {
     let entry = segment.process(deceased.place).ok();
     let stage = entry.map(|entry| entry.stage_now());
+    let stages = entry.map_or_else(Vec::new, |entry| entry.last_stages(now));
     let heartbeat = entry.map(|entry| entry.heartbeat()).filter(|at| at.0 != 0);
     Report {
         id: id_of(died_at_us, deceased.unit, deceased.generation),
@@ -143,6 +144,7 @@ fn report(segment: &Segment, deceased: &Deceased<'_>, now: MonotonicNs, died_at_
         up_ms: ms(now.since(deceased.started)),
         stage: stage.and_then(|(stage, _)| stage),
         stage_ms: stage.map(|(_, since)| ms(now.since(since))),
+        stages: StageReport::timeline(&stages, now),
         heartbeat_ms: heartbeat.map(|at| ms(now.since(at))),
         counters: entry
             .map(|entry| entry.counters_by_name())
@@ -288,6 +290,13 @@ mod tests {
         assert_eq!(captured.frames[0].bytes, b"the culprit");
         let report = &captured.report;
         assert_eq!(report.stage, Some(Stage::Inferring));
+        let did: Vec<Stage> = report.stages.iter().map(|did| did.stage).collect();
+        assert_eq!(did, [Stage::Starting, Stage::Inferring]);
+        let [starting, inferring] = report.stages[..] else {
+            panic!("{:?}", report.stages)
+        };
+        assert_eq!(starting.before_us, starting.took_us + inferring.took_us);
+        assert_eq!(inferring.before_us, inferring.took_us, "it died in it");
         assert_eq!(report.frames[0].picture, "demo-1.jpg");
         assert!(report.frames[0].held && report.heartbeat_ms.is_some());
         assert_eq!(captured.leases_ended(), 1);

@@ -1,13 +1,14 @@
 //! What is kept of a death, and how it is told to people.
 
 use serde::{Deserialize, Serialize};
-use shm_layout::PixelFormat;
 use shm_layout::control::Role;
 use shm_layout::prediction::PredictionJson;
 use shm_layout::process_table::Stage;
+use shm_layout::{MonotonicNs, PixelFormat};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
 
 /// The report of one death; `report.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub struct Report {
     pub stage: Option<Stage>,
     /// How long it had been doing that, in ms.
     pub stage_ms: Option<u64>,
+    /// What it was doing last, the oldest first; the last one is the one that it died in.
+    #[serde(default)]
+    pub stages: Vec<StageReport>,
     /// Time from its last heartbeat to its death, in ms; `None` without any.
     pub heartbeat_ms: Option<u64>,
     /// What it counted, with its predecessors.
@@ -46,6 +50,17 @@ pub struct Report {
     pub predictions: Vec<PredictionJson>,
     /// Its last log lines.
     pub log: Vec<String>,
+}
+
+/// One of the last stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageReport {
+    /// What it was doing.
+    pub stage: Stage,
+    /// Time from its beginning to the death, in µs.
+    pub before_us: u64,
+    /// How long it took, in µs; up to the death for the last one.
+    pub took_us: u64,
 }
 
 /// One frame.
@@ -136,6 +151,9 @@ impl Report {
             let _written = writeln!(text, "  {name:<11}  {rest}");
         };
         line("stage", self.stage_text());
+        for stage in &self.stages {
+            line("did", stage.to_text());
+        }
         for frame in &self.frames {
             let name = if frame.held { "held" } else { "published" };
             line(name, frame.to_text(folder));
@@ -170,6 +188,34 @@ impl Report {
         });
         let since = self.stage_ms.unwrap_or_default();
         format!("{stage} for {since} ms; last heartbeat {heartbeat_ms} ms before")
+    }
+}
+
+impl StageReport {
+    /// The stages with the time that each took, from when each began up to `died`.
+    #[must_use]
+    pub fn timeline(stages: &[(Stage, MonotonicNs)], died: MonotonicNs) -> Vec<Self> {
+        let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let ends = stages.iter().skip(1).map(|(_, began)| *began).chain([died]);
+        let with_ends = stages.iter().zip(ends);
+        with_ends
+            .map(|((stage, began), end)| Self {
+                stage: *stage,
+                before_us: us(died.since(*began)),
+                took_us: us(end.since(*began)),
+            })
+            .collect()
+    }
+
+    /// `-12.345 ms  inferring  for 10.2 ms`, in columns.
+    fn to_text(self) -> String {
+        let ms = |us: u64| us as f64 / 1000.0;
+        let name = format!("{:?}", self.stage).to_lowercase();
+        format!(
+            "{:>12.3} ms before  {name:<10}  for {:.3} ms",
+            ms(self.before_us),
+            ms(self.took_us)
+        )
     }
 }
 
@@ -232,6 +278,13 @@ mod tests {
             up_ms: 41_000,
             stage: Some(Stage::Inferring),
             stage_ms: Some(12),
+            stages: StageReport::timeline(
+                &[
+                    (Stage::Decoding, MonotonicNs(4_000_000)),
+                    (Stage::Inferring, MonotonicNs(6_500_000)),
+                ],
+                MonotonicNs(18_500_000),
+            ),
             heartbeat_ms: Some(13),
             counters: BTreeMap::from([("taken".to_owned(), 9)]),
             frames: vec![FrameReport {
@@ -270,6 +323,8 @@ mod tests {
             "infer/0 died: SIGSEGV (core)",
             "2024-02-29 12:34:56.789 UTC, after 41000 ms (pid 812, generation 3)",
             "inferring for 12 ms; last heartbeat 13 ms before",
+            "14.500 ms before  decoding    for 2.500 ms",
+            "12.000 ms before  inferring   for 12.000 ms",
             "cam0 frame 41, 640x480 MJPG, captured 40 ms before: ",
             picture.to_str().unwrap(),
             "taken 9",

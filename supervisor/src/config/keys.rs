@@ -195,7 +195,11 @@ fn restart(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigE
 fn watchdog(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigError> {
     let watchdog = &mut config.watchdog;
     section.integer("capture_ms", 200..=600_000, &mut watchdog.capture_ms)?;
-    section.integer("infer_ms", 200..=600_000, &mut watchdog.infer_ms)?;
+    section.integer("infer_ms", 0..=600_000, &mut watchdog.infer_ms)?;
+    if (1..200).contains(&watchdog.infer_ms) {
+        let is = format!("is {}, expected 0 or 200..=600000", watchdog.infer_ms);
+        return Err(section.refuse("infer_ms", &is, Some("0 = by the model's pace".to_owned())));
+    }
     section.integer("gateway_ms", 200..=600_000, &mut watchdog.gateway_ms)?;
     section.integer("start_ms", 500..=600_000, &mut watchdog.start_ms)?;
     section.integer("drain_ms", 100..=600_000, &mut watchdog.drain_ms)

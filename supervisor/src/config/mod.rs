@@ -104,7 +104,7 @@ pub struct Restart {
 pub struct Watchdog {
     /// Longest time between two heartbeats of a capture-worker, in ms.
     pub capture_ms: u64,
-    /// Longest time between two heartbeats of an infer-worker, in ms.
+    /// Longest time between two heartbeats of an infer-worker, in ms; 0 = by its model's pace.
     pub infer_ms: u64,
     /// Longest time between two heartbeats of the net-gateway, in ms.
     pub gateway_ms: u64,
@@ -193,9 +193,9 @@ impl Default for Restart {
 impl Default for Watchdog {
     fn default() -> Self {
         Self {
-            capture_ms: 2_000,
-            infer_ms: 5_000,
-            gateway_ms: 2_000,
+            capture_ms: 900,
+            infer_ms: 0,
+            gateway_ms: 900,
             start_ms: 15_000,
             drain_ms: 5_000,
         }

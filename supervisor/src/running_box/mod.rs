@@ -192,6 +192,9 @@ impl<'s> RunningBox<'s> {
                     self.next_model = Some((whose, model));
                 }
             }
+            (FromWorker::Pace { frame_ms }, Assignment::Infer(_)) => {
+                self.units.note_pace(whose, frame_ms);
+            }
             (FromWorker::Traffic(traffic), Assignment::Gateway(_)) => {
                 if self.units.serves(whose) {
                     self.traffic = traffic;

@@ -2,8 +2,9 @@
 //!
 //! Upstream: `crate::run` hands over every event. Downstream: [`Launcher`] makes processes. The
 //! decisions themselves are in `crate::unit`; here they meet clock, processes and log. `report` says
-//! how the units are doing; `watch` lets time pass; `adoption` goes on with the workers of a dead supervisor,
-//! `handover` starts successors beside those who serve, `change` gives units other work.
+//! how the units are doing; `watch` lets time pass and asks whether they work; `adoption` goes on
+//! with the workers of a dead supervisor, `handover` starts successors beside those who serve,
+//! `change` gives units other work.
 
 mod adoption;
 mod change;
@@ -29,6 +30,7 @@ use shm_layout::control::{Assignment, Role, ToWorker};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
+use watch::Attention;
 
 /// What a unit is, whatever its state.
 #[derive(Debug, Clone)]
@@ -79,6 +81,7 @@ struct Unit {
     kept: Option<Kept>,
     was_ready: bool,
     last_death: Option<(Death, MonotonicNs)>,
+    attention: Attention,
 }
 
 impl Unit {
@@ -137,6 +140,7 @@ impl<'s> Units<'s> {
             kept: None,
             was_ready: false,
             last_death: None,
+            attention: Attention::default(),
         };
         let spare = |&(role, place)| Spare {
             role,
@@ -337,7 +341,11 @@ impl<'s> Units<'s> {
         let unit = &self.units[index];
         match (action, &unit.process) {
             (Action::Drain, Some(process)) => drain(process),
-            (Action::Abort, Some(process)) => process.signal(Signal::SIGABRT),
+            (Action::Abort, Some(process)) => {
+                process.signal(Signal::SIGABRT);
+                // One that is stopped would die of it only when somebody continues it.
+                process.signal(Signal::SIGCONT);
+            }
             (Action::Kill, Some(process)) => process.kill_group(),
             _ => {}
         }

@@ -79,12 +79,6 @@ impl CameraSource {
         }
     }
 
-    /// Ends the stream and closes the node, so that the kernel can use its number again.
-    fn close(&mut self) {
-        self.running = None;
-        self.lost_since.get_or_insert_with(MonotonicNs::now);
-    }
-
     /// Whether the time since the last good frame is too long.
     fn frozen(running: &Running, now: MonotonicNs) -> Option<CameraError> {
         let patience = FROZEN_FRAMES / running.stream.layout().fps.clamp(0.01, 1000.0);
@@ -145,9 +139,14 @@ impl Source for CameraSource {
         }
         if let FrameOutcome::Gone(SourceError::Camera(error)) = outcome {
             outcome = FrameOutcome::Gone(error.at(&running.path).into());
-            self.close();
         }
         outcome
+    }
+
+    /// Ends the stream and closes the node, so that the kernel can use its number again.
+    fn close(&mut self) {
+        self.running = None;
+        self.lost_since.get_or_insert_with(MonotonicNs::now);
     }
 }
 
