@@ -289,7 +289,7 @@ fn key_of_a_source_concerns_that_source_only() {
 /// shorter grace.
 #[test]
 fn hangup_signal_changes_limits_in_place() {
-    let long = "[restart]\norphan_grace_ms = 600000";
+    let long = "[restart]\norphan_grace_ms = 600000\n[watchdog]\ncapture_ms = 600000";
     let test_box = start("reload_limits", &format!("{PATTERN}{long}"));
     let before = test_box.status();
     let toml = "[watchdog]\ncapture_ms = 400\n[black_box]\nmax_entries = 0\n\
@@ -314,11 +314,11 @@ fn hangup_signal_changes_limits_in_place() {
     let capture = test_box.unit("capture/test");
     signal(capture.pid.unwrap(), "STOP");
     test_box.await_successor("capture/test", capture.generation);
-    let line = "capture/test gave no sign of life for ";
     let log = test_box.log();
-    let after = log.split_once(line).expect("it was ended").1;
-    let silence: u64 = after.split(' ').next().unwrap().parse().unwrap();
-    assert!((400..2_000).contains(&silence), "{silence} ms");
+    assert!(
+        log.contains("capture/test gave no sign of life for "),
+        "{log}"
+    );
     assert!(!log.contains("black box:"), "{log}");
 
     write(&test_box, "wrong");
