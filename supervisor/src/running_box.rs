@@ -7,10 +7,11 @@ use crate::config::{SourceConfig, Watchdog};
 use crate::control_socket::{Reply, Request};
 use crate::drain::{Drain, Step};
 use crate::event::{Event, Whose};
+use crate::herald::Herald;
 use crate::instance::Instance;
 use crate::listeners::Listeners;
 use crate::sources::Source;
-use crate::status::{Facts, box_state, missing, summary};
+use crate::status::{Facts, box_state, line, missing, summary};
 use crate::terminal::Terminal;
 use crate::unit::death::Death;
 use crate::units::Units;
@@ -68,6 +69,7 @@ pub struct RunningBox<'s> {
     was_ready: bool,
     changed: bool,
     status_sent: MonotonicNs,
+    herald: Herald,
 }
 
 impl<'s> RunningBox<'s> {
@@ -96,6 +98,7 @@ impl<'s> RunningBox<'s> {
             was_ready: false,
             changed: false,
             status_sent: MonotonicNs(0),
+            herald: Herald::find(),
         }
     }
 
@@ -111,6 +114,7 @@ impl<'s> RunningBox<'s> {
             }
             if MonotonicNs::now().since(last_tick) >= TICK {
                 last_tick = MonotonicNs::now();
+                self.herald.turned(last_tick);
                 self.units.launcher().segment().beat_supervisor();
                 self.units.tick();
                 if self.drain.is_none() {
@@ -311,6 +315,9 @@ impl<'s> RunningBox<'s> {
                 BoxState::Starting => {}
                 BoxState::Stopping => Terminal::get().live(String::new()),
             }
+        }
+        if lasting {
+            self.herald.tell(status.state, || line(&status));
         }
         self.units.tell_gateway(&status);
         if due && matches!(status.state, BoxState::Ready | BoxState::Degraded) {

@@ -20,3 +20,4 @@ mod recognition;
 mod ring;
 mod rolling;
 mod slow_client;
+mod systemd;
