@@ -181,10 +181,14 @@ impl ProcessEntry {
             .is_ok()
     }
 
-    /// Frees the place. Supervisor only, after the kernel proved its process dead.
+    /// Frees the place. Supervisor only, after the kernel proved its process dead. The generation
+    /// stays, so that the next supervisor goes on counting.
     pub fn free(&self) {
+        // ORDERING: Relaxed - the supervisor alone writes the word of a process that is gone.
+        let generation = Generation(self.owner.load(Ordering::Relaxed) >> STATE_BITS);
         // ORDERING: Release - nothing of the dead process comes after this.
-        self.owner.store(EntryState::Free as u64, Ordering::Release);
+        self.owner
+            .store(owner(generation, EntryState::Free), Ordering::Release);
     }
 
     /// Generation and state of the place; `None` for a state that no Wigwag process writes.

@@ -24,6 +24,7 @@ const EXAMPLES: &str = "Examples:
   supervisor start --config wigwag.toml --instance lab
   supervisor status --json | jq .state
   supervisor restart capture/cam0
+  supervisor reload                                   after wigwag.toml was changed
   supervisor predict hand.jpg";
 
 /// One verb each.
@@ -38,6 +39,8 @@ pub enum Command {
         /// The unit, as `status` names it; `capture` or `infer` means all of that kind
         unit: String,
     },
+    /// Read the configuration again and apply what changed, to the units that it concerns only
+    Reload,
     /// Show the units, sources and addresses of the running box
     Status {
         /// As JSON, the same as `GET /api/v1/status`

@@ -13,7 +13,8 @@ use crate::siblings::Siblings;
 use crate::status::to_text;
 use crate::units::Outcome;
 use serde::Serialize;
-use shm_layout::control::{BoxStatus, Role};
+use shm_layout::control::{BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange};
+use shm_layout::exit::ExitReason;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -37,6 +38,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Start(settings) => run::run(&instance, &settings.into()),
         Command::Stop => stop(&instance),
         Command::Restart { unit } => restart(&instance, &unit),
+        Command::Reload => reload(&instance),
         Command::Status { json } => status(&instance, json),
         Command::CheckConfig(settings) => check_config(&settings.into()),
         Command::Postmortem {
@@ -172,6 +174,59 @@ fn restart(instance: &Instance, unit: &str) -> Result<(), Failure> {
             return Err(silent(instance, &format!("has not got `{name}` ready yet")));
         }
         std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn reload(instance: &Instance) -> Result<(), Failure> {
+    let (Reply::Reloading { number }, _) = question(instance, &Request::Reload)? else {
+        return Err(silent(instance, "gives a wrong answer"));
+    };
+    let mut told = ReloadState::Checking;
+    // Each step has its own limit, and the supervisor tells the end in any case.
+    loop {
+        let status = box_status(instance)?;
+        let reload = status.reload.filter(|reload| reload.number == number);
+        let Some(reload) = reload else {
+            return Err(silent(instance, "was asked for another reload meanwhile"));
+        };
+        if reload.state.is_final() {
+            return end_of_reload(reload);
+        }
+        if reload.state != told {
+            told = reload.state;
+            match told {
+                ReloadState::Trial => print("the new model serves and is in its trial\n")?,
+                ReloadState::Reverting => print("bringing everything back as it was\n")?,
+                _ => {}
+            }
+        }
+        if status.state == BoxState::Stopping {
+            return Err(silent(instance, "is stopping"));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn end_of_reload(reload: ReloadStatus) -> Result<(), Failure> {
+    if reload.state == ReloadState::Unchanged {
+        print("nothing changed\n")?;
+    }
+    let width = reload.changes.iter().map(|change| change.unit.len()).max();
+    let width = width.unwrap_or(0);
+    for UnitChange { unit, outcome } in &reload.changes {
+        print(&format!("{unit:<width$}  {outcome}\n"))?;
+    }
+    match reload.problem {
+        None => Ok(()),
+        Some(said) => Err(Failure::Refused {
+            said,
+            advice: reload.hint,
+            code: if reload.state == ReloadState::Rejected {
+                ExitReason::Config as i32
+            } else {
+                ExitReason::Unavailable as i32
+            },
+        }),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The control socket: how `status`, `stop` and `restart` reach the running supervisor.
+//! The control socket: how `status`, `stop`, `restart` and `reload` reach the running supervisor.
 //!
 //! A Unix socket in the runtime folder, which only this user can enter. One line of JSON asks, one
 //! line of JSON answers; a `stop` connection then stays open until the supervisor is gone. Each
@@ -39,6 +39,8 @@ pub enum Request {
         /// Name of the unit, or `capture`, `infer`.
         unit: String,
     },
+    /// Read the configuration again and apply what changed.
+    Reload,
     /// How the replacement of a process is doing.
     Outcome {
         /// Name of the unit.
@@ -61,6 +63,11 @@ pub enum Reply {
     },
     /// To [`Request::Restart`]: these units, each with the generation that is being replaced.
     Restarting(Vec<(String, u64)>),
+    /// To [`Request::Reload`]: it has begun; `reload` of the status tells how it goes on.
+    Reloading {
+        /// `number` there.
+        number: u64,
+    },
     /// To [`Request::Outcome`].
     Outcome(Outcome),
     /// The request cannot be fulfilled.

@@ -1,6 +1,8 @@
 //! Everything that the main loop waits for, in one queue.
 
 use crate::control_socket::{Reply, Request};
+use crate::failure::Failure;
+use crate::reload::Candidate;
 use crate::unit::death::Death;
 use shm_layout::control::FromWorker;
 use std::sync::mpsc::SyncSender;
@@ -21,8 +23,12 @@ pub enum Event {
     Exited(Whose, Death),
     /// A worker says something.
     Report(Whose, FromWorker),
-    /// SIGTERM, SIGINT or SIGHUP.
+    /// SIGTERM, SIGINT, or the terminal was closed.
     StopSignal,
+    /// SIGHUP.
+    ReloadSignal,
+    /// The configuration was read again and checked, for the reload of that number.
+    Reread(u64, Box<Result<Candidate, Failure>>),
     /// Somebody asks through the control socket; the answer goes back through the sender.
     Request(Request, SyncSender<Reply>),
 }

@@ -135,6 +135,18 @@ fn told(pid: Option<u32>, http: Option<&str>) -> String {
 }
 
 impl Failure {
+    /// What failed, and what made it fail, in one line.
+    #[must_use]
+    pub fn in_full(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
+    }
+
     /// The exit code that says the same.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

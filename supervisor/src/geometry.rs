@@ -32,6 +32,51 @@ pub fn plan(capacities: &[usize], infer_workers: usize, config: &SegmentConfig) 
     Geometry { rings, lanes }
 }
 
+/// What a segment lacks for other sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// It has another number of rings.
+    Rings,
+    /// It has another number of prediction lanes, and so of infer-workers.
+    Lanes,
+    /// A ring has too few frame slots.
+    FrameSlots,
+    /// The frame slots of that ring are too small.
+    Capacity {
+        /// Index of the ring.
+        ring: usize,
+        /// Bytes needed.
+        needed: usize,
+        /// Bytes that a frame slot has.
+        found: usize,
+    },
+}
+
+/// Why a segment that is there does not do for `wanted`; one with more room does. Pure.
+#[must_use]
+pub fn shortage(found: &Layout, wanted: &Geometry) -> Option<Shortage> {
+    if found.rings.len() != wanted.rings.len() {
+        return Some(Shortage::Rings);
+    }
+    if found.lanes != wanted.lanes {
+        return Some(Shortage::Lanes);
+    }
+    let mut rings = found.rings.iter().zip(&wanted.rings).enumerate();
+    rings.find_map(|(ring, (found, wanted))| {
+        if found.frame_slot_count < wanted.frame_slots {
+            Some(Shortage::FrameSlots)
+        } else if found.capacity_bytes < wanted.capacity_bytes {
+            Some(Shortage::Capacity {
+                ring,
+                needed: wanted.capacity_bytes,
+                found: found.capacity_bytes,
+            })
+        } else {
+            None
+        }
+    })
+}
+
 /// Memory that there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
@@ -201,6 +246,34 @@ mod tests {
         let geometry = plan(capacities, workers, &SegmentConfig::default());
         let layout = Layout::new(&geometry).unwrap();
         (geometry, layout)
+    }
+
+    #[test]
+    fn segment_does_with_more_room_and_names_what_it_lacks() {
+        let (wanted, layout) = planned(&[614_400, 614_400], 2);
+        assert_eq!(shortage(&layout, &wanted), None);
+        let with = |change: fn(&mut Geometry)| {
+            let mut other = wanted.clone();
+            change(&mut other);
+            shortage(&layout, &other)
+        };
+        assert_eq!(with(|other| other.rings[1].capacity_bytes = 1), None);
+        assert_eq!(with(|other| other.rings[1].frame_slots = 3), None);
+        let too_many = with(|other| other.rings[1].frame_slots += 1);
+        assert_eq!(too_many, Some(Shortage::FrameSlots));
+        let too_large = with(|other| other.rings[1].capacity_bytes += 1);
+        let found = layout.rings[1].capacity_bytes;
+        let needed = 614_401;
+        assert_eq!(
+            too_large,
+            Some(Shortage::Capacity {
+                ring: 1,
+                needed,
+                found
+            })
+        );
+        assert_eq!(with(|other| other.rings.truncate(1)), Some(Shortage::Rings));
+        assert_eq!(with(|other| other.lanes -= 1), Some(Shortage::Lanes));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 
 use crate::black_box::{BlackBox, Deceased};
 use crate::event::{Event, Whose};
-use crate::listeners::Listeners;
 use crate::logging::LEVEL_VARIABLE;
 use crate::orphans::Orphan;
 use crate::owned_segment::OwnedSegment;
@@ -13,6 +12,7 @@ use crate::process::{exit_watch, log_pipe};
 use crate::siblings::Siblings;
 use crate::spawn::{Program, out_of_the_way, spawn};
 use crate::unit::death::Death;
+use crate::units::Work;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use shm_layout::control::{Assignment, FD_HTTP, FD_SEGMENT, FD_WIRE, Role, Start, ToWorker};
@@ -29,7 +29,6 @@ pub struct Launcher<'s> {
     siblings: Siblings,
     segment: &'s OwnedSegment,
     segment_file: OwnedFd,
-    listeners: Listeners,
     orphan_grace_ms: u64,
     log_level: String,
     black_box: BlackBox,
@@ -46,7 +45,7 @@ pub struct Order<'a> {
     /// Whose process it will be.
     pub whose: Whose,
     /// Its work.
-    pub assignment: &'a Assignment,
+    pub work: &'a Work,
 }
 
 /// A running process, or one that is dead and not reaped yet.
@@ -75,7 +74,6 @@ impl<'s> Launcher<'s> {
     pub fn new(
         siblings: Siblings,
         segment: &'s OwnedSegment,
-        listeners: Listeners,
         (orphan_grace_ms, log_level): (u64, String),
         black_box: BlackBox,
         events: SyncSender<Event>,
@@ -86,7 +84,6 @@ impl<'s> Launcher<'s> {
             siblings,
             segment,
             segment_file,
-            listeners,
             orphan_grace_ms,
             log_level,
             black_box,
@@ -94,16 +91,21 @@ impl<'s> Launcher<'s> {
         })
     }
 
+    /// What processes get to know that are started from now on.
+    pub fn set_shared(&mut self, orphan_grace_ms: u64, log_level: &str) {
+        self.orphan_grace_ms = orphan_grace_ms;
+        log_level.clone_into(&mut self.log_level);
+    }
+
+    /// The black box.
+    pub fn black_box_mut(&mut self) -> &mut BlackBox {
+        &mut self.black_box
+    }
+
     /// The segment.
     #[must_use]
     pub fn segment(&self) -> &'s Segment {
         self.segment.segment()
-    }
-
-    /// The listening sockets.
-    #[must_use]
-    pub fn listeners(&self) -> &Listeners {
-        &self.listeners
     }
 
     /// Frees what a process held that has ended; what is known of it is kept first if it died.
@@ -124,14 +126,14 @@ impl<'s> Launcher<'s> {
     ///
     /// The system's; nothing is left behind then.
     pub fn launch(&self, order: &Order<'_>) -> io::Result<Process> {
-        let (whose, role) = (order.whose, role_of(order.assignment));
+        let (whose, role) = (order.whose, role_of(&order.work.assignment));
         let entry = self
             .segment()
             .process(order.place)
             .map_err(io::Error::other)?;
         entry.reserve(Generation(whose.generation), role as u32);
         let start = Start {
-            assignment: order.assignment.clone(),
+            assignment: order.work.assignment.clone(),
             orphan_grace_ms: self.orphan_grace_ms,
         };
         let events = self.events.clone();
@@ -162,11 +164,11 @@ impl<'s> Launcher<'s> {
         Ok(process)
     }
 
-    fn program(&self, order: &Order<'_>, role: Role, control: &str) -> Program<'_> {
+    fn program<'a>(&'a self, order: &Order<'a>, role: Role, control: &str) -> Program<'a> {
         let mut files = vec![(self.segment_file.as_fd(), FD_SEGMENT)];
-        if role == Role::Gateway {
-            files.push((self.listeners.http(), FD_HTTP));
-            files.push((self.listeners.wire(), FD_WIRE));
+        if let Some(listeners) = &order.work.listeners {
+            files.push((listeners.http(), FD_HTTP));
+            files.push((listeners.wire(), FD_WIRE));
         }
         let arguments = [
             ("--control", control.to_owned()),

@@ -5,6 +5,7 @@
 //! - [`config`]: one TOML file, checked to the line.
 //! - [`mod@unit`]: restart policy and watchdog, as pure functions of (state, event, time).
 //! - [`units`]: carries out what they decide; [`spawn`] and [`process`] do the system's part.
+//! - [`reload`]: what a changed configuration concerns, and in which order it is applied.
 //! - [`instance`], [`lock`], [`orphans`]: the files of a box, and what a dead supervisor left.
 //! - [`black_box`]: what is kept of a process that died; [`postmortem`] shows it.
 //! - [`doctor`]: what will hurt later, and how to mend it.
@@ -40,6 +41,7 @@ pub mod plans;
 pub mod postmortem;
 pub mod probe;
 pub mod process;
+pub mod reload;
 pub mod run;
 pub mod running_box;
 pub mod siblings;

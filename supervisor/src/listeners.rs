@@ -25,6 +25,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 struct Listener {
     socket: OwnedFd,
     address: SocketAddr,
+    /// By systemd; it stays where it is.
+    is_passed: bool,
 }
 
 /// Both of them.
@@ -49,6 +51,29 @@ impl Listeners {
         Ok(Self {
             http: open("http", FD_HTTP, config.http, passed.http, gateway)?,
             wire: open("wire", FD_WIRE, config.wire, passed.wire, gateway)?,
+        })
+    }
+
+    /// Binds those that are to listen elsewhere, and keeps the others, among them those that were
+    /// passed.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Listen`] as for [`Self::open`]; nothing has changed then.
+    pub fn rebind(&self, old: &Gateway, new: &Gateway) -> Result<Self, Failure> {
+        let one = |key, kept: &Listener, old: SocketAddr, new: SocketAddr| {
+            if kept.is_passed && old != new {
+                warn_if_elsewhere(key, kept.address, new);
+            }
+            if kept.is_passed || old == new {
+                kept.again()
+            } else {
+                bind(key, new)
+            }
+        };
+        Ok(Self {
+            http: one("http", &self.http, old.http, new.http)?,
+            wire: one("wire", &self.wire, old.wire, new.wire)?,
         })
     }
 
@@ -77,6 +102,21 @@ impl Listeners {
     }
 }
 
+impl Listener {
+    /// The same one, held once more.
+    fn again(&self) -> Result<Self, Failure> {
+        let held = out_of_the_way(self.socket.as_fd());
+        Ok(Self {
+            socket: held.map_err(|source| Failure::System {
+                what: "hold a listener",
+                source,
+            })?,
+            address: self.address,
+            is_passed: self.is_passed,
+        })
+    }
+}
+
 /// One of the listeners; `number` is the gateway's for it.
 fn open(
     key: &'static str,
@@ -86,12 +126,12 @@ fn open(
     gateway: Option<&Orphan>,
 ) -> Result<Listener, Failure> {
     if let Some(PassedSocket { socket, address }) = passed {
-        if !is_wanted(address, wanted) {
-            tracing::warn!(
-                "`gateway.{key}` is {wanted}, but systemd passed {address}, which is used"
-            );
-        }
-        return Ok(Listener { socket, address });
+        warn_if_elsewhere(key, address, wanted);
+        return Ok(Listener {
+            socket,
+            address,
+            is_passed: true,
+        });
     }
     let Some(gateway) = gateway else {
         return bind(key, wanted);
@@ -106,6 +146,12 @@ fn open(
             bind(key, wanted)
         }
         bound => bound,
+    }
+}
+
+fn warn_if_elsewhere(key: &str, passed: SocketAddr, wanted: SocketAddr) {
+    if !is_wanted(passed, wanted) {
+        tracing::warn!("`gateway.{key}` is {wanted}, but systemd passed {passed}, which is used");
     }
 }
 
@@ -126,7 +172,11 @@ fn fetch(process: &PidFd, number: i32, wanted: SocketAddr) -> io::Result<Listene
         return Err(io::ErrorKind::AddrNotAvailable.into());
     }
     let socket = out_of_the_way(listener.as_fd())?;
-    Ok(Listener { socket, address })
+    Ok(Listener {
+        socket,
+        address,
+        is_passed: false,
+    })
 }
 
 fn bind(key: &'static str, address: SocketAddr) -> Result<Listener, Failure> {
@@ -141,6 +191,7 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<Listener, Failure> {
     Ok(Listener {
         socket,
         address: bound,
+        is_passed: false,
     })
 }
 
@@ -179,6 +230,42 @@ mod tests {
         assert_eq!(accepted.local_addr().unwrap(), address);
         assert_eq!(fetched(accepted.as_fd(), "127.0.0.1:0"), None);
         drop(client);
+    }
+
+    #[test]
+    fn only_what_moves_is_bound_anew_and_a_taken_address_changes_nothing() {
+        let old = config("127.0.0.1:0");
+        let listeners = Listeners::open(&old, Passed::default(), None).unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let new = config(&taken.local_addr().unwrap().to_string());
+        assert!(listeners.rebind(&old, &new).is_err());
+        drop(taken);
+        let moved = listeners.rebind(&old, &new).unwrap();
+        assert_eq!(moved.http_address(), new.http);
+        assert_eq!(moved.wire_address(), listeners.wire_address());
+        let before = listeners.http_address();
+        drop(listeners);
+        assert!(TcpStream::connect(before).is_err(), "it is closed");
+        assert!(TcpStream::connect(moved.wire_address()).is_ok());
+    }
+
+    #[test]
+    fn socket_that_was_passed_stays_where_it_is() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let passed = Passed {
+            http: Some(PassedSocket {
+                socket: socket.into(),
+                address,
+            }),
+            wire: None,
+        };
+        let (old, new) = (config("127.0.0.1:1"), config("127.0.0.1:2"));
+        let listeners = Listeners::open(&old, passed, None).unwrap();
+        assert_eq!(listeners.http_address(), address);
+        let again = listeners.rebind(&old, &new).unwrap();
+        assert_eq!(again.http_address(), address);
+        assert_eq!(again.wire_address(), listeners.wire_address());
     }
 
     #[test]

@@ -6,13 +6,33 @@
 use crate::terminal::Terminal;
 use std::fmt;
 use std::io;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::layer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime as FullTime};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 /// Name of the environment variable that overrides `log.level`, here and in the workers.
 pub const LEVEL_VARIABLE: &str = "WIGWAG_LOG";
+
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+/// The level in force if the configuration says `level`: the environment goes before it.
+#[must_use]
+pub fn level(level: &str) -> String {
+    std::env::var(LEVEL_VARIABLE).unwrap_or_else(|_| level.to_owned())
+}
+
+/// Changes the level to what is in force if the configuration says `wanted`.
+pub fn set_level(wanted: &str) {
+    if let Some(filter) = FILTER.get() {
+        // Fails only when the log is gone.
+        let _gone = filter.reload(EnvFilter::new(level(wanted)));
+    }
+}
 
 /// Starts the log at `level`; later calls change nothing.
 pub fn start(level: &str) {
@@ -25,15 +45,17 @@ pub fn start(level: &str) {
     } else {
         Timer::Full
     };
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = layer()
         .with_writer(|| Line(Terminal::get()))
         .with_ansi(terminal.is_live())
         .with_target(false)
-        .with_timer(timer)
-        .finish();
+        .with_timer(timer);
     // A second log in the same process keeps the first one's settings.
-    let _started_before = tracing::subscriber::set_global_default(subscriber);
+    let started = tracing_subscriber::registry().with(filter).with(lines);
+    if started.try_init().is_ok() {
+        let _set_before = FILTER.set(handle);
+    }
 }
 
 enum Timer {

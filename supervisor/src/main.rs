@@ -1,7 +1,6 @@
 //! The `supervisor` program: reads the command line, carries it out, prints what went wrong.
 
 use clap::Parser;
-use std::error::Error;
 use std::process::ExitCode;
 use supervisor::cli::CommandLine;
 use supervisor::command;
@@ -22,13 +21,7 @@ fn main() -> ExitCode {
     let terminal = Terminal::get();
     let outcome = command::run(line);
     if let Err(failure) = &outcome {
-        let mut text = format!("error: {failure}");
-        let mut cause = failure.source();
-        while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
-            cause = error.source();
-        }
-        text.push('\n');
+        let mut text = format!("error: {}\n", failure.in_full());
         if let Some(hint) = failure.hint() {
             text.push_str(&format!("hint: {hint}\n"));
         }

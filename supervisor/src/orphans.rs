@@ -1,8 +1,8 @@
 //! What a supervisor that was killed left behind: workers that still serve, a segment, sockets.
 //!
 //! The segment's process table names the workers, each by process id and start time, so that a
-//! number which meanwhile belongs to another program is left alone. A segment that is what this
-//! supervisor would have made itself is adopted with all that is in it and with its workers, which
+//! number which meanwhile belongs to another program is left alone. A segment that has the sources
+//! and the room that this supervisor needs is adopted with all that is in it and with its workers, which
 //! are replaced one by one later; any other is removed, after its workers were asked to end, and
 //! killed if they did not.
 //!
@@ -10,6 +10,7 @@
 
 use crate::config::SourceConfig;
 use crate::failure::Failure;
+use crate::geometry::shortage;
 use crate::lock::leads_to;
 use crate::pidfd::PidFd;
 use nix::sys::signal::Signal;
@@ -122,19 +123,18 @@ fn attach(name: &SegmentName) -> Result<Segment, String> {
 }
 
 impl LeftOver {
-    /// Adopts the segment if it is what this supervisor would make; else ends who works in it
+    /// Adopts the segment if it has the sources and the room that this supervisor needs; else ends who works in it
     /// and removes it.
     ///
     /// # Errors
     ///
     /// [`Failure::Segment`] if it cannot be removed.
     pub fn settle(self, geometry: &Geometry, sources: u64) -> Result<Option<Adopted>, Failure> {
-        let wanted = (Layout::new(geometry)?, sources);
         let why = match self.segment {
             Ok(segment) => {
                 let orphans = orphans_of(&segment);
                 let found = (segment.layout(), segment.sources_hash());
-                let Some(why) = misfit(found, (&wanted.0, wanted.1)) else {
+                let Some(why) = misfit(found, (geometry, sources)) else {
                     return Ok(Some(Adopted {
                         segment,
                         lock: self.lock,
@@ -152,11 +152,11 @@ impl LeftOver {
     }
 }
 
-/// Why a segment is not what this supervisor would make. Pure.
-fn misfit(found: (&Layout, u64), wanted: (&Layout, u64)) -> Option<&'static str> {
+/// Why a segment does not do for this supervisor; one with more room than it needs does. Pure.
+fn misfit(found: (&Layout, u64), wanted: (&Geometry, u64)) -> Option<&'static str> {
     if found.1 != wanted.1 {
         Some("it has other sources")
-    } else if found.0 != wanted.0 {
+    } else if shortage(found.0, wanted.0).is_some() {
         Some("it has other sizes")
     } else {
         None
@@ -183,6 +183,8 @@ pub struct Orphan {
     pub place: usize,
     /// The program that it runs.
     pub role: Role,
+    /// Name of the unit that it was started for; empty if that cannot be told.
+    pub unit: String,
     /// Holds it, whatever becomes of its number.
     pub process: PidFd,
 }
@@ -201,6 +203,7 @@ impl Orphan {
             pid,
             place,
             role,
+            unit: unit_of(pid).unwrap_or_default(),
             process,
         })
     }
@@ -212,6 +215,14 @@ fn role_of(pid: u32) -> Option<Role> {
     [Role::Capture, Role::Infer, Role::Gateway]
         .into_iter()
         .find(|role| role.program() == name.trim())
+}
+
+/// The unit that a process was started for, as its command line says.
+fn unit_of(pid: u32) -> Option<String> {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut arguments = line.split(|byte| *byte == 0);
+    arguments.find(|argument| argument == b"--unit")?;
+    String::from_utf8(arguments.next()?.to_vec()).ok()
 }
 
 fn orphans_of(segment: &Segment) -> Vec<Orphan> {

@@ -116,6 +116,20 @@ fn segment_that_fits_is_adopted_with_its_workers() {
 }
 
 #[test]
+fn segment_with_room_to_spare_is_adopted() {
+    let name = SegmentName::new(&format!("roomy-{}", std::process::id()));
+    let mut roomy = geometry(1);
+    roomy.rings[0].frame_slots += 1;
+    roomy.rings[0].capacity_bytes *= 3;
+    Segment::create(&name, &roomy).unwrap().take_over(5);
+    let left = look(&name).unwrap().unwrap();
+    let adopted = left.settle(&geometry(1), 5).unwrap().expect("it does");
+    let found = &adopted.segment.layout().rings[0];
+    assert_eq!(found.frame_slot_count, roomy.rings[0].frame_slots);
+    name.unlink().unwrap();
+}
+
+#[test]
 fn segment_that_does_not_fit_goes_with_its_workers() {
     let scratch = tempfile::tempdir().unwrap();
     let name = SegmentName::new(&format!("replace-{}", std::process::id()));

@@ -7,7 +7,7 @@
 
 use crate::config::{Config, SourceConfig};
 use crate::instance::Instance;
-use crate::units::UnitPlan;
+use crate::units::{UnitPlan, Work};
 use shm_layout::control::{
     Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, SourceName,
 };
@@ -32,23 +32,23 @@ pub fn all(
         name: format!("capture/{}", source.name),
         role: Role::Capture,
         place: first_capture + index,
-        assignment: Assignment::Capture(CaptureAssignment {
+        work: Work::from(Assignment::Capture(CaptureAssignment {
             source: index,
             name: source.name.clone(),
             kind: source.kind.clone(),
-        }),
+        })),
     });
     let infer = (0..infer_workers).map(|lane| UnitPlan {
         name: format!("infer/{lane}"),
         role: Role::Infer,
         place: FIRST_INFER + lane,
-        assignment: Assignment::Infer(infer(lane, sources, config)),
+        work: Work::from(Assignment::Infer(infer(lane, sources, config))),
     });
     let gateway = UnitPlan {
         name: "gateway".to_owned(),
         role: Role::Gateway,
         place: GATEWAY_PLACE,
-        assignment: Assignment::Gateway(gateway(instance, sources, config)),
+        work: Work::from(Assignment::Gateway(gateway(instance, sources, config))),
     };
     capture.chain(infer).chain([gateway]).collect()
 }
@@ -64,9 +64,9 @@ pub fn spare_places(infer_workers: usize) -> [(Role, usize); 2] {
 
 /// The work of a unit's process at another place: an infer-worker has its lane from its place.
 #[must_use]
-pub fn at_place(assignment: &Assignment, place: usize) -> Assignment {
-    let mut moved = assignment.clone();
-    if let Assignment::Infer(infer) = &mut moved {
+pub fn at_place(work: &Work, place: usize) -> Work {
+    let mut moved = work.clone();
+    if let Assignment::Infer(infer) = &mut moved.assignment {
         infer.lane = place - FIRST_INFER;
     }
     moved
@@ -154,15 +154,15 @@ mod tests {
         );
         for (_, place) in spare_places(2) {
             for plan in &plans {
-                let lane = |assignment: &Assignment| match assignment {
+                let lane = |work: &Work| match &work.assignment {
                     Assignment::Infer(infer) => infer.lane,
                     _ => 0,
                 };
                 if plan.role == Role::Infer && place >= FIRST_INFER {
-                    assert_eq!(lane(&at_place(&plan.assignment, place)), 2);
+                    assert_eq!(lane(&at_place(&plan.work, place)), 2);
                 }
-                let same = at_place(&plan.assignment, plan.place);
-                assert_eq!(lane(&same), lane(&plan.assignment));
+                let same = at_place(&plan.work, plan.place);
+                assert_eq!(lane(&same), lane(&plan.work));
             }
         }
     }

@@ -66,7 +66,12 @@ pub fn sources(siblings: &Siblings, configured: &[SourceConfig]) -> Result<Vec<P
     }
 }
 
-fn look_at(siblings: &Siblings, source: &SourceConfig) -> Result<Probed, Failure> {
+/// Looks at one source.
+///
+/// # Errors
+///
+/// As [`sources`].
+pub fn look_at(siblings: &Siblings, source: &SourceConfig) -> Result<Probed, Failure> {
     let kind = serde_json::to_string(&source.kind).map_err(|error| Failure::System {
         what: "describe a source",
         source: error.into(),

@@ -7,7 +7,7 @@
 //! frame's way begins.
 
 use crate::black_box::{BlackBox, Store};
-use crate::config::{self, Config, Options, SourceConfig};
+use crate::config::{self, Config, Options};
 use crate::control_socket::{ControlSocket, Reply, Request, ask};
 use crate::failure::Failure;
 use crate::geometry::{self, Megabytes, Room};
@@ -20,6 +20,7 @@ use crate::orphans::{LeftOver, Orphan};
 use crate::owned_segment::OwnedSegment;
 use crate::passed::Passed;
 use crate::probe::{self, ModelCheck, Probed};
+use crate::reload::{Reloader, Setup};
 use crate::running_box::{Identity, RunningBox};
 use crate::siblings::Siblings;
 use crate::units::Units;
@@ -63,21 +64,24 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     tracing::info!("page http://{}/", listeners.http_address());
 
     let names: Vec<_> = sources.iter().map(|probed| probed.source.clone()).collect();
-    let identity = Identity::new(instance, &listeners, workers);
+    let setup = Setup::new(&config, names.clone(), workers);
     let plans = plans::all(instance, &names, workers, &config);
     let shared = (config.restart.orphan_grace_ms, config.log.level.clone());
-    let black_box = black_box(instance, &config, &names);
-    let launcher = Launcher::new(siblings, &segment, listeners, shared, black_box, events)
+    let sources = names.iter().map(|source| source.name.clone()).collect();
+    let black_box = BlackBox::new(Store::configured(&config.black_box, instance), sources);
+    let reloader = Reloader::new(instance, options, siblings.clone(), setup, events.clone());
+    let launcher = Launcher::new(siblings, &segment, shared, black_box, events)
         .map_err(system("hand the segment over"))?;
     let mut units = Units::new(
         plans,
+        listeners,
         &plans::spare_places(workers),
         launcher,
         &config.restart,
         &config.watchdog,
     );
     units.adopt(orphans);
-    RunningBox::new(identity, units, &names, &config.watchdog).serve(&inbox);
+    RunningBox::new(Identity::new(instance, workers), units, reloader).serve(&inbox);
     tracing::info!("box `{instance}` stopped");
     Ok(())
 }
@@ -159,17 +163,7 @@ fn room_for(geometry: &Geometry, config: &Config) -> Result<u64, Failure> {
     Ok(geometry::check(geometry, &layout, room, &config.segment)?)
 }
 
-/// Where what is known of the dead is kept, if anything is.
-fn black_box(instance: &Instance, config: &Config, sources: &[SourceConfig]) -> BlackBox {
-    let wanted = config.black_box.max_entries > 0;
-    let store = wanted.then(|| Store::new(&config.black_box, instance));
-    if let Some(None) = store {
-        tracing::warn!("no black boxes are kept: give `black_box.folder`, or set HOME");
-    }
-    let names = sources.iter().map(|source| source.name.clone());
-    BlackBox::new(store.flatten(), names.collect())
-}
-
-fn cores() -> usize {
+/// Processor cores that this process may use.
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

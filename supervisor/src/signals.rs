@@ -1,4 +1,7 @@
-//! Turns SIGTERM, SIGINT and SIGHUP (its terminal closed) into events, on a thread of their own.
+//! Turns SIGTERM, SIGINT and SIGHUP into events, on a thread of their own.
+//!
+//! SIGHUP asks for a reload, unless the terminal that the supervisor runs in was closed: then it
+//! is the system's way to say so, and the box stops. `nohup` has that ignored.
 
 use crate::event::Event;
 use crate::failure::Failure;
@@ -16,21 +19,28 @@ pub fn listen(events: SyncSender<Event>) -> Result<(), Failure> {
         what: "catch signals",
         source,
     };
-    let mut wanted = vec![SIGTERM, SIGINT];
-    // `nohup` ignores it on purpose.
-    if !is_ignored(SIGHUP) {
-        wanted.push(SIGHUP);
-    }
-    let mut signals = Signals::new(wanted).map_err(failed)?;
+    let ends_with_terminal = has_terminal() && !is_ignored(SIGHUP);
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(failed)?;
     let forward = move || {
-        for _ in signals.forever() {
-            if events.send(Event::StopSignal).is_err() {
+        for signal in signals.forever() {
+            let is_closed = ends_with_terminal && !has_terminal();
+            let event = if signal == SIGHUP && !is_closed {
+                Event::ReloadSignal
+            } else {
+                Event::StopSignal
+            };
+            if events.send(event).is_err() {
                 return;
             }
         }
     };
     let thread = std::thread::Builder::new().name("signals".to_owned());
     thread.spawn(forward).map(drop).map_err(failed)
+}
+
+/// Whether this process has a terminal that can end it. Source: tty(4).
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
 }
 
 /// Whether whoever started this process had it ignore the signal. Source: proc_pid_status(5).

@@ -53,6 +53,11 @@ impl Source {
         }
     }
 
+    /// It is another source under the same name from now on.
+    pub fn becomes(&mut self, config: &SourceConfig) {
+        config.kind.name().clone_into(&mut self.status.kind);
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

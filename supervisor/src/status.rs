@@ -1,6 +1,8 @@
 //! The status of the box as one value, and as text for people. Pure.
 
-use shm_layout::control::{BoxState, BoxStatus, SourceState, SourceStatus, UnitState, UnitStatus};
+use shm_layout::control::{
+    BoxState, BoxStatus, ReloadStatus, SourceState, SourceStatus, UnitState, UnitStatus,
+};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -104,6 +106,9 @@ pub fn to_text(status: &BoxStatus) -> String {
         .map(String::len)
         .max();
     let width = width.unwrap_or(0);
+    if let Some(reload) = &status.reload {
+        let _ = writeln!(text, "{}", reload_line(reload));
+    }
     for unit in &status.units {
         let _ = writeln!(text, "{:<width$}  {}", unit.name, unit_line(unit));
     }
@@ -111,6 +116,19 @@ pub fn to_text(status: &BoxStatus) -> String {
         let _ = writeln!(text, "{:<width$}  {}", source.name, source_line(source));
     }
     text
+}
+
+/// How the last reload ended, or how far it is.
+fn reload_line(reload: &ReloadStatus) -> String {
+    let (number, state) = (reload.number, word(reload.state));
+    let since = age(reload.since_ms);
+    let why = reload.problem.as_ref().map(|why| format!(": {why}"));
+    let why = why.unwrap_or_default();
+    if reload.state.is_final() {
+        format!("reload {number} {state} {since} ago{why}")
+    } else {
+        format!("reload {number} {state} for {since}{why}")
+    }
 }
 
 fn unit_line(unit: &UnitStatus) -> String {
@@ -290,6 +308,7 @@ mod tests {
                 latency_ms_p50: Some(21.4),
                 ..Default::default()
             },
+            reload: None,
         };
         assert_eq!(missing(&status), "");
         let mut broken = status.clone();

@@ -50,5 +50,12 @@ else
     echo "no $python here: multiprocessing.Manager is left out" >&2
 fi
 
+if command -v ustreamer >/dev/null && command -v runsv >/dev/null; then
+    cc -shared -fPIC -O2 -o "$CARGO_TARGET_DIR/stand_in.so" "$here/camera/stand_in.c"
+    set -- "$@" --camera "$CARGO_TARGET_DIR/stand_in.so"
+else
+    echo "no ustreamer or no runsv here (packages ustreamer, runit): left out" >&2
+fi
+
 exec "$CARGO_TARGET_DIR/release/wigwag-bench" run \
     --folder "$here" --bin-dir "$WIGWAG_BIN_DIR" "$@"

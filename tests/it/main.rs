@@ -17,6 +17,8 @@ mod notice;
 mod page;
 mod predictions;
 mod recognition;
+mod reconnect;
+mod reload;
 mod ring;
 mod rolling;
 mod slow_client;

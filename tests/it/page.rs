@@ -183,11 +183,9 @@ fn page_comes_back_after_the_gateway_was_killed_and_restarted() {
 #[test]
 fn page_says_that_the_box_is_away_and_waits_for_it() {
     let mut browser = browser();
-    let port = free_port();
     let test_box = TestBox::builder("page_away")
         .source("pattern:")
-        .argument("--http")
-        .argument(&format!("127.0.0.1:{port}"))
+        .with_lasting_addresses()
         .start();
     let address = test_box.http();
     watch(&mut browser, &address);
@@ -315,10 +313,4 @@ fn pick(browser: &mut BrowserPage, source: &str) {
         }})()"
     );
     browser.eval(&script).unwrap();
-}
-
-/// A port that nobody listens on at the moment, for a box that must come back at the same address.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }

@@ -4,6 +4,7 @@
 //! - [`client`]: its clients, as users write them; [`browser`]: the page as a viewer sees it.
 //! - [`wait`]: waiting on states, with the one deadline; [`process`]: signals.
 //! - [`demo`]: the demo clip and what is to be seen on it.
+//! - [`strip`]: the number that a test picture shows.
 //! - [`picture`] and [`random`]: frames whose every byte is known, for the ring's tests.
 
 pub mod binaries;
@@ -13,6 +14,7 @@ pub mod demo;
 pub mod picture;
 pub mod process;
 pub mod random;
+pub mod strip;
 pub mod test_box;
 pub mod wait;
 

@@ -31,6 +31,17 @@ check "it is active, as the box says so itself: $(show StatusText)" await is_rea
 check "it is told which sockets to use" \
   grep -q 'http: 127.0.0.1:8080 was passed by systemd' "$work/log"
 
+old=$(main)
+sed -i 's/^jpeg_quality = .*/jpeg_quality = 70/' /etc/wigwag/wigwag.toml
+check "a reload is carried out" systemctl reload wigwag.service
+check "… as its log says" grep -q 'reload: gateway.jpeg_quality changed' "$work/log"
+sed -i 's/^jpeg_quality = .*/jpeg_quality = 700/' /etc/wigwag/wigwag.toml
+reload_fails() { ! systemctl reload wigwag.service; }
+check "a reload of a wrong configuration fails" reload_fails
+check "… and the box goes on" test "$(main) $(show ActiveState)" = "$old active"
+sed -i 's/^jpeg_quality = .*/jpeg_quality = 70/' /etc/wigwag/wigwag.toml
+await is_ready
+
 before=$(newest) old=$(main) infer=$(worker infer-worker)
 curl -sN -m 120 $page/stream/demo -o "$work/stream" & viewer=$!
 await test -s "$work/stream"

@@ -14,7 +14,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod figures;
-mod picture;
 mod remains;
 mod rounds;
 mod watch;
@@ -77,11 +76,14 @@ fn box_survives_random_deaths() {
         .and_then(|seed| seed.parse().ok())
         .unwrap_or_else(|| u64::from(std::process::id()));
     println!("seed {seed}");
-    let test_box = TestBox::builder("torture").config(CONFIG).start();
+    let test_box = TestBox::builder("torture")
+        .config(CONFIG)
+        .with_lasting_addresses()
+        .start();
     let segment = Segment::attach(&test_box.segment(), None, Access::Read).unwrap();
     let watch = Watch::start(&test_box);
     let mut figures = Figures::default();
-    let mut rounds = Rounds::new(&test_box, &segment, Random::new(seed));
+    let mut rounds = Rounds::new(&test_box, &segment, &watch, Random::new(seed));
     let mut remains = Remains::of(&test_box);
     let started = Instant::now();
     for round in 0.. {

@@ -5,6 +5,7 @@
 
 use crate::SOURCES;
 use crate::figures::Figures;
+use crate::watch::Watch;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use shm_layout::Segment;
@@ -50,6 +51,7 @@ struct Victim {
 pub(super) struct Rounds<'b> {
     test_box: &'b TestBox,
     segment: &'b Segment,
+    watch: &'b Watch,
     random: Random,
     http: String,
     /// Ring of each of [`SOURCES`].
@@ -57,12 +59,18 @@ pub(super) struct Rounds<'b> {
 }
 
 impl<'b> Rounds<'b> {
-    pub(super) fn new(test_box: &'b TestBox, segment: &'b Segment, random: Random) -> Self {
+    pub(super) fn new(
+        test_box: &'b TestBox,
+        segment: &'b Segment,
+        watch: &'b Watch,
+        random: Random,
+    ) -> Self {
         let status = test_box.status();
         let ring = |name: &&str| status.sources.iter().position(|found| found.name == *name);
         Self {
             test_box,
             segment,
+            watch,
             random,
             rings: SOURCES.iter().map(|name| ring(name).unwrap()).collect(),
             http: status.http,
@@ -182,6 +190,7 @@ impl<'b> Rounds<'b> {
             let index = self.random.below(before.units.len() as u64) as usize;
             let pid = before.units[index].pid.unwrap();
             if self.test_box.processes().contains(&pid) {
+                self.watch.may_refuse(before.units[index].name == "gateway");
                 send(pid, "KILL");
             }
         } else {
@@ -191,6 +200,7 @@ impl<'b> Rounds<'b> {
         }
         self.test_box.spawn();
         wait::until("the next supervisor answers", || self.test_box.try_status());
+        self.watch.may_refuse(false);
         figures.note("supervisor", "KILL", struck.elapsed());
         self.test_box
             .await_status("every worker is replaced", |status| {

@@ -4,16 +4,17 @@
 //! They are threads of the test, so what one of them finds wrong is kept until the test asks.
 
 use crate::SOURCES;
-use crate::picture::sequence_in;
 use shm_layout::Segment;
 use shm_layout::segment::Access;
 use std::collections::HashSet;
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use wigwag_tests::TestBox;
 use wigwag_tests::client::wire::{FRAMES, Message, WireClient};
+use wigwag_tests::strip::sequence_in_jpeg;
 
 /// Pause between two looks at the predictions; a lane keeps 16, which last far longer.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -34,6 +35,8 @@ pub(super) struct Seen {
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
+    /// Supervisor and gateway may both be gone, and with them the listeners.
+    may_refuse: AtomicBool,
     frames: AtomicU64,
     reconnects: AtomicU64,
     predictions: AtomicU64,
@@ -72,6 +75,11 @@ impl Watch {
             read_predictions(&with_predictions, &segment);
         }));
         Self { shared, threads }
+    }
+
+    /// Says whether supervisor and gateway may both be gone from now on.
+    pub(super) fn may_refuse(&self, may_refuse: bool) {
+        self.shared.may_refuse.store(may_refuse, Ordering::Relaxed);
     }
 
     /// Fails with the first things that were found wrong.
@@ -114,13 +122,16 @@ impl Watch {
 fn view(shared: &Shared, address: &str, source: &str) {
     let mut newest = 0;
     while shared.goes_on() {
-        let mut client = WireClient::subscribe(address, FRAMES, source);
+        let Some(mut client) = subscribe(shared, address, source) else {
+            std::thread::sleep(LOOK_EVERY);
+            continue;
+        };
         let mut is_first = true;
         while let Some(message) = client.next_message() {
             let Message::Frame { sequence, jpeg, .. } = message else {
                 continue;
             };
-            match sequence_in(&jpeg) {
+            match sequence_in_jpeg(&jpeg) {
                 Some(shown) if shown == sequence => {}
                 shown => shared.wrong(format!("{source}: frame {sequence} shows {shown:?}")),
             }
@@ -136,6 +147,22 @@ fn view(shared: &Shared, address: &str, source: &str) {
         }
         shared.reconnects.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// A new connection; `None` if it was refused. That is wrong unless nobody was left to have the
+/// listeners, at the beginning of the attempt or at its end.
+fn subscribe(shared: &Shared, address: &str, source: &str) -> Option<WireClient> {
+    let may_refuse = || shared.may_refuse.load(Ordering::Relaxed);
+    let could_refuse = may_refuse();
+    let client = WireClient::try_subscribe(address, FRAMES, source);
+    client
+        .inspect_err(|error| {
+            let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+            if is_refused && !(could_refuse || may_refuse()) {
+                shared.wrong(format!("{source}: a viewer was refused: {error}"));
+            }
+        })
+        .ok()
 }
 
 /// Reads every prediction that any infer-worker of any generation publishes. No frame has two, and

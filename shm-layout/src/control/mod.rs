@@ -10,7 +10,8 @@
 mod status;
 
 pub use status::{
-    BoxState, BoxStatus, ModelInfo, SourceStatus, TrafficReport, UnitState, UnitStatus,
+    BoxState, BoxStatus, ModelInfo, ReloadState, ReloadStatus, SourceStatus, TrafficReport,
+    UnitChange, UnitState, UnitStatus,
 };
 
 use crate::frame::PixelFormat;
@@ -78,6 +79,8 @@ pub enum ToWorker {
     Status(Box<BoxStatus>),
     /// Nothing: taking it in shows that the worker listens. A few times a second.
     Ping,
+    /// The configuration was changed in what needs no other process.
+    Settings(Settings),
     /// Finish what is in hand and exit with code 0.
     Drain,
 }
@@ -89,6 +92,15 @@ pub struct Start {
     pub assignment: Assignment,
     /// How long to go on after the supervisor is gone, before draining; milliseconds.
     pub orphan_grace_ms: u64,
+}
+
+/// What a worker can change while it works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// As [`Start::orphan_grace_ms`].
+    pub orphan_grace_ms: u64,
+    /// Lowest level of its log: `error`, `warn`, `info`, `debug` or `trace`.
+    pub log_level: String,
 }
 
 /// From a worker to the supervisor.

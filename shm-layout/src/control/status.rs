@@ -63,6 +63,67 @@ pub struct BoxStatus {
     pub infer_workers: usize,
     /// What the gateway carries.
     pub traffic: TrafficReport,
+    /// The last change of the configuration that was asked for; `None` = none since the start.
+    pub reload: Option<ReloadStatus>,
+}
+
+/// How far a reload of the configuration is, or how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReloadState {
+    /// The configuration is read and checked.
+    Checking,
+    /// Units are being replaced.
+    Changing,
+    /// The first worker with a new model serves, and is watched.
+    Trial,
+    /// Something is brought back as it was.
+    Reverting,
+    /// It was the same as before.
+    Unchanged,
+    /// All of it is in force.
+    Applied,
+    /// None of it is: it was wrong, or cannot be applied while the box runs.
+    Rejected,
+    /// None of it is: a new process failed, and what was before is back.
+    Reverted,
+}
+
+impl ReloadState {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Checking | Self::Changing | Self::Trial | Self::Reverting => false,
+            Self::Unchanged | Self::Applied | Self::Rejected | Self::Reverted => true,
+        }
+    }
+}
+
+/// A reload of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadStatus {
+    /// Counts the reloads since the supervisor started.
+    pub number: u64,
+    /// How far it is, or how it ended.
+    pub state: ReloadState,
+    /// How long it has been in this state, milliseconds.
+    pub since_ms: u64,
+    /// Why it is not in force.
+    pub problem: Option<String>,
+    /// What to do about that.
+    pub hint: Option<String>,
+    /// What became of each unit, in plain words; last what took effect without any.
+    pub changes: Vec<UnitChange>,
+}
+
+/// What a reload did to one unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitChange {
+    /// Name of the unit, or `supervisor`.
+    pub unit: String,
+    /// In plain words, e.g. `unchanged` or `replaced (gateway.jpeg_quality)`.
+    pub outcome: String,
 }
 
 /// The status of one unit.

@@ -4,7 +4,7 @@
 //! ipc-channel blocks on a peer that does not read, so the work loop only ever puts a report into
 //! a bounded queue.
 
-use super::report::WorkerFailure;
+use super::report::{WorkerFailure, set_log_level};
 use crate::Generation;
 use crate::clock::MonotonicNs;
 use crate::control::{BoxStatus, FromWorker, Hello, Start, ToWorker};
@@ -27,7 +27,7 @@ pub(super) struct Link {
     drain: Arc<AtomicBool>,
     /// When the supervisor was found gone, ns; 0 = it is there.
     orphaned_ns: Arc<AtomicU64>,
-    orphan_grace: Duration,
+    orphan_grace_ms: Arc<AtomicU64>,
     reports: SyncSender<FromWorker>,
     status: Arc<Mutex<Option<Arc<BoxStatus>>>>,
     /// When the last message came, ns; 0 = none yet.
@@ -61,7 +61,7 @@ impl Link {
         let link = Self {
             drain,
             orphaned_ns: Arc::default(),
-            orphan_grace: Duration::from_millis(start.orphan_grace_ms),
+            orphan_grace_ms: Arc::new(AtomicU64::new(start.orphan_grace_ms)),
             reports,
             status: Arc::default(),
             heard_ns: Arc::default(),
@@ -79,16 +79,18 @@ impl Link {
     ) -> std::io::Result<()> {
         let (drain, status) = (Arc::clone(&self.drain), Arc::clone(&self.status));
         let heard_ns = Arc::clone(&self.heard_ns);
-        let (orphaned_ns, grace) = (Arc::clone(&self.orphaned_ns), self.orphan_grace);
+        let orphaned_ns = Arc::clone(&self.orphaned_ns);
+        let orphan_grace_ms = Arc::clone(&self.orphan_grace_ms);
         let thread = |name: &str| {
             std::thread::Builder::new()
                 .name(name.into())
                 .stack_size(1 << 17)
         };
         thread("control-in").spawn(move || {
-            receive(&inbox, &heard_ns, &drain, &status);
+            receive(&inbox, &heard_ns, &drain, &status, &orphan_grace_ms);
             // ORDERING: Relaxed - flags; nothing else is read through them.
             if !drain.load(Ordering::Relaxed) {
+                let grace = Duration::from_millis(orphan_grace_ms.load(Ordering::Relaxed));
                 tracing::warn!("the supervisor is gone; draining in {grace:?} if no other comes");
                 orphaned_ns.store(MonotonicNs::now().0, Ordering::Relaxed);
             }
@@ -116,8 +118,9 @@ impl Link {
     pub(super) fn is_abandoned(&self, supervisor_beat: MonotonicNs) -> bool {
         // ORDERING: Relaxed - see `spawn_threads`.
         let orphaned = MonotonicNs(self.orphaned_ns.load(Ordering::Relaxed));
+        let grace = Duration::from_millis(self.orphan_grace_ms.load(Ordering::Relaxed));
         let now = MonotonicNs::now();
-        orphaned.0 != 0 && is_over(orphaned, supervisor_beat, now, self.orphan_grace)
+        orphaned.0 != 0 && is_over(orphaned, supervisor_beat, now, grace)
     }
 
     /// When the supervisor last said something that this process took in.
@@ -160,6 +163,7 @@ fn receive(
     heard_ns: &AtomicU64,
     drain: &AtomicBool,
     status: &Mutex<Option<Arc<BoxStatus>>>,
+    orphan_grace_ms: &AtomicU64,
 ) {
     while let Ok(message) = inbox.recv() {
         heard_ns.store(MonotonicNs::now().0, Ordering::Relaxed);
@@ -168,6 +172,11 @@ fn receive(
             ToWorker::Drain => drain.store(true, Ordering::Relaxed),
             ToWorker::Status(newest) => {
                 *status.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::from(newest));
+            }
+            ToWorker::Settings(settings) => {
+                // ORDERING: Relaxed - a number; nothing else is read through it.
+                orphan_grace_ms.store(settings.orphan_grace_ms, Ordering::Relaxed);
+                set_log_level(&settings.log_level);
             }
             ToWorker::Start(_) => tracing::warn!("a second assignment was ignored"),
         }

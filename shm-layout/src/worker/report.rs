@@ -4,7 +4,10 @@
 use crate::exit::ExitReason;
 use crate::segment::{PlaceError, SegmentError};
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
+use std::sync::OnceLock;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
 /// Why a worker ends by itself.
 #[derive(Debug, thiserror::Error)]
@@ -70,20 +73,38 @@ impl From<PlaceError> for WorkerFailure {
     }
 }
 
+/// The log's filter, to be exchanged while it is in use.
+type Filter = reload::Handle<EnvFilter, Registry>;
+
+static FILTER: OnceLock<Filter> = OnceLock::new();
+
 /// One line for each event: `LEVEL text`. The supervisor adds time, unit and process id.
 /// `WIGWAG_LOG` sets the level.
 pub(super) fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("WIGWAG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false)
         .without_time()
         // A broken pipe behind standard error (the supervisor was killed) must not end a worker
         // that could go on serving.
-        .log_internal_errors(false)
+        .log_internal_errors(false);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
         .init();
+    // Only the first log of a process is one.
+    let _set_before = FILTER.set(handle);
+}
+
+/// Changes the log's lowest level; without a log nothing.
+pub(super) fn set_log_level(level: &str) {
+    if let Some(filter) = FILTER.get() {
+        // Fails only when the log is gone.
+        let _gone = filter.reload(EnvFilter::new(level));
+    }
 }
 
 /// A panic is a bug: say where, then end at once with a core, so that nothing half done goes on.

@@ -264,7 +264,7 @@ mod tests {
         let plan = plan_of(unit);
         let deceased = Deceased {
             unit,
-            assignment: &plan.assignment,
+            assignment: &plan.work.assignment,
             place: plan.place,
             generation: 2,
             pid: 7,

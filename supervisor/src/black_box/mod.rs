@@ -61,6 +61,11 @@ impl BlackBox {
         }
     }
 
+    /// Writes to another store from now on; what waits goes to the one before.
+    pub fn set_store(&mut self, store: Option<Store>) {
+        self.writer = store.and_then(Writer::start);
+    }
+
     /// Where the log lines of the process `pid` go, which has just started.
     #[must_use]
     pub fn tail(&self, pid: u32) -> Arc<Tail> {

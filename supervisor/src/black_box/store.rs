@@ -46,6 +46,19 @@ impl Store {
         })
     }
 
+    /// The same, if anything is to be kept; a warning if it cannot be.
+    #[must_use]
+    pub fn configured(config: &config::BlackBox, instance: &Instance) -> Option<Self> {
+        if config.max_entries == 0 {
+            return None;
+        }
+        let store = Self::new(config, instance);
+        if store.is_none() {
+            tracing::warn!("no black boxes are kept: give `black_box.folder`, or set HOME");
+        }
+        store
+    }
+
     /// The folder of this instance.
     #[must_use]
     pub fn folder(&self) -> &Path {

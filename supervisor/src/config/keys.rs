@@ -78,7 +78,7 @@ pub fn load(options: &Options) -> Result<Loaded, ConfigError> {
 
 /// The same from text, as if it stood in the file `path`.
 #[cfg(test)]
-pub(super) fn load_text(path: &str, text: &str, options: &Options) -> Result<Loaded, ConfigError> {
+pub(crate) fn load_text(path: &str, text: &str, options: &Options) -> Result<Loaded, ConfigError> {
     load_document(Some(&Document::from_text(path, text)), options)
 }
 
@@ -188,6 +188,7 @@ fn restart(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigE
     section.integer("window_s", 1..=86_400, &mut restart.window_s)?;
     section.integer("retry_s", 1..=86_400, &mut restart.retry_s)?;
     section.integer("healthy_s", 1..=86_400, &mut restart.healthy_s)?;
+    section.integer("trial_s", 0..=3_600, &mut restart.trial_s)?;
     section.integer("orphan_grace_ms", 0..=600_000, &mut restart.orphan_grace_ms)
 }
 

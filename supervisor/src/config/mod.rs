@@ -15,6 +15,8 @@ mod setting;
 mod source;
 
 pub use error::ConfigError;
+#[cfg(test)]
+pub(crate) use keys::load_text;
 pub use keys::{Loaded, Options, load};
 pub(crate) use section::nearest;
 pub use setting::{Origin, Setting, to_toml};
@@ -91,6 +93,8 @@ pub struct Restart {
     pub retry_s: u64,
     /// A unit that was ready for this many s starts again without waiting.
     pub healthy_s: u64,
+    /// The first infer-worker with a new model must serve this many s before a reload goes on.
+    pub trial_s: u64,
     /// How long workers go on serving when the supervisor is gone, in ms.
     pub orphan_grace_ms: u64,
 }
@@ -180,6 +184,7 @@ impl Default for Restart {
             window_s: 60,
             retry_s: 60,
             healthy_s: 30,
+            trial_s: 30,
             orphan_grace_ms: 5_000,
         }
     }

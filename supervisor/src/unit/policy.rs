@@ -173,6 +173,12 @@ impl Policy {
         self.state = state;
     }
 
+    /// Other limits from now on; a wait or a deadline that runs already stays as it is.
+    pub fn set_limits(&mut self, limits: &Restart, drain: Duration) {
+        self.limits = limits.clone();
+        self.drain = drain;
+    }
+
     fn forget(&mut self) {
         self.deaths.clear();
         self.in_a_row = 0;

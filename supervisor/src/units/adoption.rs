@@ -6,9 +6,10 @@ use crate::event::Whose;
 use crate::orphans::{Orphan, end_all};
 use crate::plans;
 use crate::unit::policy::State;
+use crate::unit::seating::{Post, Seating, seat};
 use shm_layout::MonotonicNs;
 use shm_layout::control::Role;
-use shm_layout::process_table::lives;
+use std::time::Duration;
 
 /// The order of replacing: what nobody is connected to first.
 const ORDER: [Role; 3] = [Role::Infer, Role::Capture, Role::Gateway];
@@ -17,72 +18,93 @@ impl Units<'_> {
     /// Gives every unit the worker that is there already. What does not belong to any is ended.
     /// Generations go on where the segment says that they were.
     pub fn adopt(&mut self, orphans: Vec<Orphan>) {
-        let mut seated: Vec<(usize, Orphan)> = Vec::new();
-        for orphan in orphans {
-            let taken: Vec<usize> = seated.iter().map(|(index, _)| *index).collect();
-            match self.seat(orphan.role, orphan.place, &taken) {
-                Some(index) => seated.push((index, orphan)),
-                None => {
-                    let place = orphan.place;
-                    end_all(&[orphan]);
-                    self.launcher.release(place);
-                }
+        let seating = self.seating(&orphans);
+        for (unit, place) in self.units.iter_mut().zip(&seating.places) {
+            unit.plan.place = *place;
+            unit.plan.work = plans::at_place(&unit.plan.work, *place);
+        }
+        for (spare, place) in self.spares.iter_mut().zip(&seating.spares) {
+            spare.place = *place;
+        }
+        let unit_of = |orphan| {
+            let mut workers = seating.workers.iter();
+            workers.position(|worker| *worker == Some(orphan))
+        };
+        let (mut seated, mut others) = (Vec::new(), Vec::new());
+        for (index, orphan) in orphans.into_iter().enumerate() {
+            match unit_of(index) {
+                Some(unit) => seated.push((unit, orphan)),
+                None => others.push(orphan),
             }
         }
-        self.continue_generations();
+        end_all(&others);
+        for orphan in others {
+            self.launcher.release(orphan.place);
+        }
+        for index in 0..self.units.len() {
+            let generation = self.last_generation(index, &seating);
+            let unit = &mut self.units[index];
+            (unit.generation, unit.newest) = (generation, generation);
+        }
         for (index, orphan) in seated {
             self.adopt_one(index, orphan);
         }
-        // What was counted at the places that are to spare now belongs to their kind.
+        self.settle_counters();
+    }
+
+    fn seating(&self, orphans: &[Orphan]) -> Seating {
+        let post = |unit: &Unit| Post {
+            unit: unit.plan.name.clone(),
+            role: unit.plan.role,
+            place: unit.plan.place,
+        };
+        let found = |orphan: &Orphan| {
+            let post = Post {
+                unit: orphan.unit.clone(),
+                role: orphan.role,
+                place: orphan.place,
+            };
+            (post, self.generation_at(orphan.place))
+        };
+        let units: Vec<Post> = self.units.iter().map(post).collect();
+        let spares: Vec<_> = self.spares.iter().map(|s| (s.role, s.place)).collect();
+        let found: Vec<_> = orphans.iter().map(found).collect();
+        seat(&units, &spares, &found)
+    }
+
+    /// Generation of the process that is, or was last, at a place.
+    fn generation_at(&self, place: usize) -> u64 {
+        let entry = self.launcher.segment().process(place).ok();
+        let owner = entry.and_then(|entry| entry.owner_now());
+        owner.map_or(0, |(generation, _)| generation.0)
+    }
+
+    /// Generation of a unit's last process. Whose a place without a worker was, nobody knows: a
+    /// unit without one goes on after the latest of its kind.
+    fn last_generation(&self, index: usize, seating: &Seating) -> u64 {
+        let plan = &self.units[index].plan;
+        let role = plan.role;
+        if seating.workers[index].is_some() || role == Role::Capture {
+            return self.generation_at(plan.place);
+        }
+        let of_units = self
+            .units
+            .iter()
+            .map(|unit| (unit.plan.role, unit.plan.place));
+        let of_spares = self.spares.iter().map(|spare| (spare.role, spare.place));
+        let of_kind = of_units.chain(of_spares).filter(|found| found.0 == role);
+        of_kind
+            .map(|(_, place)| self.generation_at(place))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// What was counted at the places that are to spare now belongs to their kind.
+    fn settle_counters(&mut self) {
         for (role, place) in [0, 1].map(|n| (self.spares[n].role, self.spares[n].place)) {
             if let Some(index) = self.units.iter().position(|unit| unit.plan.role == role) {
                 self.free_spare(index, place);
             }
-        }
-    }
-
-    /// The unit that a worker at `place` belongs to. One of a kind that rolls may work at the
-    /// place that is to spare at first; the two are exchanged then.
-    fn seat(&mut self, role: Role, place: usize, taken: &[usize]) -> Option<usize> {
-        let mut units = self.units.iter();
-        let own = units.position(|unit| (unit.plan.role, unit.plan.place) == (role, place));
-        if own.is_some() {
-            return own;
-        }
-        let spare = self
-            .spares
-            .iter_mut()
-            .find(|spare| (spare.role, spare.place) == (role, place))?;
-        let segment = self.launcher.segment();
-        // Not one whose own worker is still to come: its place is in use.
-        let is_vacant = |unit: &Unit| {
-            let process = segment.process(unit.plan.place).ok();
-            let process = process.and_then(|entry| entry.process());
-            !process.is_some_and(|(pid, start)| lives(pid, start))
-        };
-        let mut units = self.units.iter_mut().enumerate();
-        let (index, unit) = units.find(|(index, unit)| {
-            unit.plan.role == role && !taken.contains(index) && is_vacant(unit)
-        })?;
-        spare.place = unit.plan.place;
-        unit.plan.place = place;
-        unit.plan.assignment = plans::at_place(&unit.plan.assignment, place);
-        Some(index)
-    }
-
-    /// Takes each unit's generation from its place; one whose worker has given its place back
-    /// goes on after the latest of all.
-    fn continue_generations(&mut self) {
-        let segment = self.launcher.segment();
-        let generation = |unit: &Unit| {
-            let owner = segment.process(unit.plan.place).ok()?.owner_now();
-            owner.map(|(generation, _)| generation.0)
-        };
-        let latest = self.units.iter().filter_map(generation).max().unwrap_or(0);
-        for unit in &mut self.units {
-            let own = generation(unit).filter(|generation| *generation > 0);
-            unit.generation = own.unwrap_or(latest);
-            unit.newest = unit.generation;
         }
     }
 
@@ -107,7 +129,8 @@ impl Units<'_> {
 
     /// Replaces one more of the adopted workers if none is missing at the moment.
     pub fn replace_adopted(&mut self) {
-        let facts = self.units.iter().map(Unit::standing);
+        let (now, retry) = (MonotonicNs::now(), self.retry);
+        let facts = self.units.iter().map(|unit| unit.standing(now, retry));
         if let Some(index) = next_to_replace(facts) {
             let unit = &self.units[index];
             tracing::info!("{}: replacing the adopted worker", unit.plan.name);
@@ -128,13 +151,17 @@ struct Standing {
 }
 
 impl Unit {
-    fn standing(&self) -> Standing {
+    fn standing(&self, now: MonotonicNs, retry: Duration) -> Standing {
         let process = self.process.as_ref();
         Standing {
             role: self.plan.role,
             state: self.policy.state(),
-            // One whose successor did not get ready is left to go on.
-            is_adopted: process.is_some_and(|process| process.is_adopted()) && self.kept.is_none(),
+            // One whose successor did not get ready is left to go on for a while.
+            is_adopted: process.is_some_and(|process| process.is_adopted())
+                && self
+                    .kept
+                    .as_ref()
+                    .is_none_or(|kept| kept.is_to_be_retried(now, retry)),
             is_held_up: self.beside.is_some() || self.is_to_be_replaced,
         }
     }

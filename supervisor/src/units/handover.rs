@@ -1,7 +1,7 @@
 //! Rolling restart: a successor starts beside the process that serves, at the place to spare, and
 //! takes over once it is ready. If it does not get ready, nothing has changed.
 
-use super::{Unit, Units, drain};
+use super::{Unit, Units, Work, drain};
 use crate::black_box::Deceased;
 use crate::event::Whose;
 use crate::launcher::{Order, Process};
@@ -19,6 +19,9 @@ pub(super) struct Beside {
     pub(super) process: Process,
     pub(super) generation: u64,
     pub(super) place: usize,
+    work: Work,
+    /// It works otherwise than the process before it.
+    is_change: bool,
     part: Part,
     /// When it is killed if it has not done its part.
     deadline: MonotonicNs,
@@ -39,6 +42,22 @@ pub(super) struct Spare {
     pub(super) role: Role,
     pub(super) place: usize,
     pub(super) is_free: bool,
+}
+
+/// A successor did not get ready, and the process before it goes on.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// The successor's generation.
+    generation: u64,
+    why: String,
+    since: MonotonicNs,
+}
+
+impl Kept {
+    /// Whether it is time for another try, if nobody asks for one.
+    pub(super) fn is_to_be_retried(&self, now: MonotonicNs, after: Duration) -> bool {
+        now.since(self.since) >= after
+    }
 }
 
 /// How a replacement that was asked for is doing.
@@ -69,7 +88,10 @@ impl Units<'_> {
             };
             match way(unit.plan.role, unit.policy.state(), is_free(unit.plan.role)) {
                 Way::Wait => continue,
-                Way::Replace => self.apply(index, Event::Restart),
+                Way::Replace => {
+                    self.units[index].take_next_work();
+                    self.apply(index, Event::Restart);
+                }
                 Way::Roll => self.roll(index),
             }
             self.units[index].is_to_be_replaced = false;
@@ -85,7 +107,7 @@ impl Units<'_> {
         let is_alone = unit.beside.is_none();
         Some(match &unit.kept {
             _ if unit.generation > generation && is_ready && is_alone => Outcome::Done,
-            Some((failed, why)) if *failed > generation => Outcome::Kept(why.clone()),
+            Some(kept) if kept.generation > generation => Outcome::Kept(kept.why.clone()),
             _ => Outcome::Pending,
         })
     }
@@ -99,6 +121,9 @@ impl Units<'_> {
         };
         unit.newest += 1;
         let generation = unit.newest;
+        let next = unit.next.take();
+        let is_change = next.is_some();
+        let work = plans::at_place(next.as_ref().unwrap_or(&unit.plan.work), spare.place);
         let order = Order {
             unit: &unit.plan.name,
             place: spare.place,
@@ -106,7 +131,7 @@ impl Units<'_> {
                 unit: index,
                 generation,
             },
-            assignment: &plans::at_place(&unit.plan.assignment, spare.place),
+            work: &work,
         };
         match self.launcher.launch(&order) {
             Ok(process) => {
@@ -116,12 +141,17 @@ impl Units<'_> {
                     process,
                     generation,
                     place: spare.place,
+                    work,
+                    is_change,
                     part: Part::Successor,
                     deadline: later(MonotonicNs::now(), limit),
                     is_killed: false,
                 });
             }
-            Err(error) => unit.keep(generation, &format!("its successor cannot start: {error}")),
+            Err(error) => {
+                let why = format!("its successor cannot start: {error}");
+                unit.keep(generation, is_change, &why);
+            }
         }
     }
 
@@ -131,7 +161,9 @@ impl Units<'_> {
         let Some(unit) = self.units.get(whose.unit) else {
             return false;
         };
-        let is_next = unit.has_successor() && unit.newest == whose.generation;
+        let beside = unit.beside.as_ref();
+        let is_killed = beside.is_some_and(|beside| beside.is_killed);
+        let is_next = unit.has_successor() && unit.newest == whose.generation && !is_killed;
         if !is_next || unit.is_to_stay_down() {
             return false;
         }
@@ -159,7 +191,10 @@ impl Units<'_> {
         };
         let (generation, place) = (unit.generation, unit.plan.place);
         unit.plan.place = successor.place;
-        unit.plan.assignment = plans::at_place(&unit.plan.assignment, successor.place);
+        let work = std::mem::replace(&mut unit.plan.work, successor.work);
+        if successor.is_change {
+            unit.has_next_work();
+        }
         unit.generation = successor.generation;
         unit.policy.succeed(state);
         self.changed = true;
@@ -171,6 +206,8 @@ impl Units<'_> {
                     process,
                     generation,
                     place,
+                    work,
+                    is_change: false,
                     part: Part::Predecessor,
                     deadline: later(MonotonicNs::now(), limit),
                     is_killed: false,
@@ -189,6 +226,7 @@ impl Units<'_> {
         let died = !(death.is_clean() && matches!(beside.part, Part::Predecessor));
         let deceased = Deceased {
             place: beside.place,
+            assignment: &beside.work.assignment,
             ..unit.deceased(&beside.process, beside.generation, death)
         };
         self.launcher.bury(&deceased, died);
@@ -203,7 +241,7 @@ impl Units<'_> {
             }
             Part::Successor => {
                 let why = format!("its successor ended before it was ready: {death}");
-                unit.keep(beside.generation, &why);
+                unit.keep(beside.generation, beside.is_change, &why);
             }
         }
         self.free_spare(index, beside.place);
@@ -254,6 +292,16 @@ impl Unit {
         self.process.iter().chain(beside)
     }
 
+    /// Kills a successor that is no longer wanted.
+    pub(super) fn dismiss_successor(&mut self) {
+        if self.has_successor()
+            && let Some(beside) = &mut self.beside
+        {
+            beside.is_killed = true;
+            beside.process.kill_group();
+        }
+    }
+
     pub(super) fn has_successor(&self) -> bool {
         let beside = self.beside.as_ref();
         beside.is_some_and(|beside| beside.part == Part::Successor)
@@ -271,10 +319,35 @@ impl Unit {
     }
 
     /// Its present process goes on.
-    fn keep(&mut self, generation: u64, why: &str) {
+    fn keep(&mut self, generation: u64, is_change: bool, why: &str) {
         let name = &self.plan.name;
         let pid = self.process.as_ref().map_or(0, Process::id);
         tracing::error!("{name}: {why}; pid {pid} goes on");
-        self.kept = Some((generation, why.to_owned()));
+        self.kept = Some(Kept {
+            generation,
+            why: why.to_owned(),
+            since: MonotonicNs::now(),
+        });
+        if is_change {
+            self.could_not_change(why);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn successor_that_did_not_get_ready_is_tried_again_after_a_while() {
+        let at = |s: u64| MonotonicNs(s * 1_000_000_000);
+        let kept = Kept {
+            generation: 2,
+            why: String::new(),
+            since: at(100),
+        };
+        let retry = Duration::from_secs(60);
+        assert!(!kept.is_to_be_retried(at(159), retry));
+        assert!(kept.is_to_be_retried(at(160), retry));
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Upstream: `crate::run` hands over every event. Downstream: [`Launcher`] makes processes. The
 //! decisions themselves are in `crate::unit`; here they meet clock, processes and log. `report` says
-//! how the units are doing; `watch` asks whether they are; `adoption` goes on with the workers of a dead supervisor,
-//! `handover` starts successors beside those who serve.
+//! how the units are doing; `watch` lets time pass and asks whether they work; `adoption` goes on
+//! with the workers of a dead supervisor, `handover` starts successors beside those who serve,
+//! `change` gives units other work.
 
 mod adoption;
+mod change;
 mod handover;
 mod report;
 mod watch;
@@ -14,16 +16,19 @@ use crate::black_box::Deceased;
 use crate::config::{Restart, Watchdog as Limits};
 use crate::event::Whose;
 use crate::launcher::{Launcher, Order, Process};
+use crate::listeners::Listeners;
 use crate::unit::death::Death;
 use crate::unit::policy::{Action, Event, Jitter, Policy, State};
 use crate::unit::watchdog::Watchdog;
+use change::Changing;
 pub use handover::Outcome;
-use handover::{Beside, Spare};
+use handover::{Beside, Kept, Spare};
 use nix::sys::signal::Signal;
 use report::what_follows;
 use shm_layout::MonotonicNs;
 use shm_layout::control::{Assignment, Role, ToWorker};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 use watch::Attention;
 
@@ -37,7 +42,25 @@ pub struct UnitPlan {
     /// Its place in the process table.
     pub place: usize,
     /// Its work.
+    pub work: Work,
+}
+
+/// What a process of a unit does.
+#[derive(Debug, Clone)]
+pub struct Work {
+    /// Its assignment.
     pub assignment: Assignment,
+    /// Where it listens; the gateway only. They are closed when nobody has them any more.
+    pub listeners: Option<Arc<Listeners>>,
+}
+
+impl From<Assignment> for Work {
+    fn from(assignment: Assignment) -> Self {
+        Self {
+            assignment,
+            listeners: None,
+        }
+    }
 }
 
 /// One unit with its present process.
@@ -52,8 +75,10 @@ struct Unit {
     process: Option<Process>,
     beside: Option<Beside>,
     is_to_be_replaced: bool,
-    /// Generation of the last successor that did not get ready, and why.
-    kept: Option<(u64, String)>,
+    /// What its next process does, if that is something else.
+    next: Option<Work>,
+    changing: Option<Changing>,
+    kept: Option<Kept>,
     was_ready: bool,
     last_death: Option<(Death, MonotonicNs)>,
     attention: Attention,
@@ -63,7 +88,7 @@ impl Unit {
     fn deceased<'a>(&'a self, process: &Process, generation: u64, death: Death) -> Deceased<'a> {
         Deceased {
             unit: &self.plan.name,
-            assignment: &self.plan.assignment,
+            assignment: &self.plan.work.assignment,
             place: self.plan.place,
             generation,
             pid: process.id(),
@@ -81,19 +106,26 @@ pub struct Units<'s> {
     launcher: Launcher<'s>,
     watchdog: Watchdog,
     limits: Limits,
+    /// After so long a successor is tried again that did not get ready in place of an adopted
+    /// process.
+    retry: Duration,
     changed: bool,
 }
 
 impl<'s> Units<'s> {
-    /// Units that are all down.
+    /// Units that are all down; the gateway gets the listeners.
     #[must_use]
     pub fn new(
-        plans: Vec<UnitPlan>,
+        mut plans: Vec<UnitPlan>,
+        listeners: Listeners,
         spare_places: &[(Role, usize)],
         launcher: Launcher<'s>,
         restart: &Restart,
         limits: &Limits,
     ) -> Self {
+        let listeners = Arc::new(listeners);
+        let gateways = plans.iter_mut().filter(|plan| plan.role == Role::Gateway);
+        gateways.for_each(|plan| plan.work.listeners = Some(Arc::clone(&listeners)));
         let drain = Duration::from_millis(limits.drain_ms);
         let unit = |plan| Unit {
             plan,
@@ -103,6 +135,8 @@ impl<'s> Units<'s> {
             process: None,
             beside: None,
             is_to_be_replaced: false,
+            next: None,
+            changing: None,
             kept: None,
             was_ready: false,
             last_death: None,
@@ -119,14 +153,20 @@ impl<'s> Units<'s> {
             launcher,
             watchdog: Watchdog::default(),
             limits: limits.clone(),
+            retry: Duration::from_secs(restart.retry_s),
             changed: true,
         }
     }
 
-    /// The segment and the listeners.
+    /// What makes processes.
     #[must_use]
     pub fn launcher(&self) -> &Launcher<'s> {
         &self.launcher
+    }
+
+    /// The same, to be changed.
+    pub fn launcher_mut(&mut self) -> &mut Launcher<'s> {
+        &mut self.launcher
     }
 
     /// Starts every unit, in order.
@@ -139,7 +179,9 @@ impl<'s> Units<'s> {
     /// From now on nothing is started any more.
     pub fn retire_all(&mut self) {
         for index in 0..self.units.len() {
-            self.units[index].is_to_be_replaced = false;
+            let unit = &mut self.units[index];
+            unit.is_to_be_replaced = false;
+            (unit.next, unit.changing) = (None, None);
             self.apply(index, Event::Retire);
         }
     }
@@ -199,7 +241,7 @@ impl<'s> Units<'s> {
         let unit = self.units.get(whose.unit)?;
         let beside = unit.beside.as_ref().map(|beside| beside.generation);
         let is_own = self.serves(whose) || beside == Some(whose.generation);
-        is_own.then_some(&unit.plan.assignment)
+        is_own.then_some(&unit.plan.work.assignment)
     }
 
     /// Whether it is the process that its unit serves with: no successor that is not ready yet,
@@ -257,7 +299,16 @@ impl<'s> Units<'s> {
             unit.last_death = Some((death, MonotonicNs::now()));
         }
         if !self.succeed_dead(whose.unit) {
+            let unit = &mut self.units[whose.unit];
+            let why = match unit.policy.state() {
+                State::Stopping { .. } => "its new process hung".to_owned(),
+                _ => format!("its new process died: {death}"),
+            };
+            let is_back = died && unit.fall_back(whose.generation, &why);
             self.apply(whose.unit, Event::Died(death));
+            if is_back {
+                self.start_at_once(whose.unit);
+            }
         }
         process.close();
         let unit = &self.units[whose.unit];
@@ -271,28 +322,6 @@ impl<'s> Units<'s> {
             tracing::warn!("{name} died: {death}{held}{next}");
         } else {
             tracing::info!("{name} stopped{next}");
-        }
-    }
-
-    /// Lets time pass: waits that end, deadlines that pass, processes that are silent.
-    pub fn tick(&mut self) {
-        let now = MonotonicNs::now();
-        let on_time = self.watchdog.begin_round(now);
-        if !on_time {
-            tracing::warn!(
-                "the supervisor stood still for a while; this watchdog round is skipped"
-            );
-            self.forgive_all();
-        }
-        for index in 0..self.units.len() {
-            self.apply(index, Event::Tick);
-            if on_time {
-                self.watch_beside(index, now);
-            }
-            if on_time && let Some(stall) = self.stall(index, now) {
-                tracing::error!("{} {stall}; ending it", self.units[index].plan.name);
-                self.apply(index, Event::Stalled);
-            }
         }
     }
 
@@ -312,7 +341,11 @@ impl<'s> Units<'s> {
         let unit = &self.units[index];
         match (action, &unit.process) {
             (Action::Drain, Some(process)) => drain(process),
-            (Action::Abort, Some(process)) => process.signal(Signal::SIGABRT),
+            (Action::Abort, Some(process)) => {
+                process.signal(Signal::SIGABRT);
+                // One that is stopped would die of it only when somebody continues it.
+                process.signal(Signal::SIGCONT);
+            }
             (Action::Kill, Some(process)) => process.kill_group(),
             _ => {}
         }
@@ -331,7 +364,7 @@ impl<'s> Units<'s> {
             unit: &unit.plan.name,
             place: unit.plan.place,
             whose,
-            assignment: &unit.plan.assignment,
+            work: &unit.plan.work,
         };
         match self.launcher.launch(&order) {
             Ok(process) => {
@@ -340,43 +373,14 @@ impl<'s> Units<'s> {
             }
             Err(error) => {
                 tracing::error!("{} cannot be started: {error}", unit.plan.name);
+                unit.fall_back(
+                    unit.generation,
+                    &format!("its new process cannot be started: {error}"),
+                );
                 unit.last_death = Some((Death::NotStarted, MonotonicNs::now()));
                 false
             }
         }
-    }
-
-    /// Whether a unit changed its state since the last call.
-    pub fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.changed)
-    }
-
-    /// Sends the status to the gateway, if one listens.
-    pub fn tell_gateway(&self, status: &shm_layout::control::BoxStatus) {
-        let gateways = self
-            .units
-            .iter()
-            .filter(|unit| unit.plan.role == Role::Gateway);
-        for process in gateways.flat_map(Unit::processes) {
-            // One that does not keep up gets the next one; the watchdog sees to the rest.
-            let _full = process.send(ToWorker::Status(Box::new(status.clone())));
-        }
-    }
-
-    /// Whether some unit never was ready and may still become it.
-    #[must_use]
-    pub fn are_starting(&self) -> bool {
-        self.units.iter().any(|unit| {
-            !unit.was_ready && !matches!(unit.policy.state(), State::Failed { .. } | State::Down)
-        })
-    }
-
-    /// Whether every unit is ready.
-    #[must_use]
-    pub fn are_ready(&self) -> bool {
-        self.units
-            .iter()
-            .all(|unit| matches!(unit.policy.state(), State::Ready { .. }))
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Unit, Units};
 use crate::launcher::Process;
 use crate::unit::policy::State;
 use shm_layout::MonotonicNs;
-use shm_layout::control::{UnitState, UnitStatus};
+use shm_layout::control::{BoxStatus, Role, ToWorker, UnitState, UnitStatus};
 use shm_layout::layout::ProcessEntry;
 use shm_layout::process_table::Counter;
 use std::collections::BTreeMap;
@@ -29,6 +29,39 @@ impl Units<'_> {
             }
         };
         self.units.iter().map(status).collect()
+    }
+
+    /// Whether a unit changed its state since the last call.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Sends the status to the gateway, if one listens.
+    pub fn tell_gateway(&self, status: &BoxStatus) {
+        let gateways = self
+            .units
+            .iter()
+            .filter(|unit| unit.plan.role == Role::Gateway);
+        for process in gateways.flat_map(Unit::processes) {
+            // One that does not keep up gets the next one; the watchdog sees to the rest.
+            let _full = process.send(ToWorker::Status(Box::new(status.clone())));
+        }
+    }
+
+    /// Whether some unit never was ready and may still become it.
+    #[must_use]
+    pub fn are_starting(&self) -> bool {
+        self.units.iter().any(|unit| {
+            !unit.was_ready && !matches!(unit.policy.state(), State::Failed { .. } | State::Down)
+        })
+    }
+
+    /// Whether every unit is ready.
+    #[must_use]
+    pub fn are_ready(&self) -> bool {
+        self.units
+            .iter()
+            .all(|unit| matches!(unit.policy.state(), State::Ready { .. }))
     }
 }
 

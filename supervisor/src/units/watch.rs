@@ -1,11 +1,11 @@
-//! Watches the processes of all units: whether their work loops turn, and whether they listen.
+//! Lets time pass for the units: waits that end, deadlines that pass, processes whose work loops do
+//! not turn or do not listen.
 //!
-//! Upstream: [`Units::tick`]. The decisions are in `crate::unit::watchdog`; here they meet the
-//! process table and the control channels.
+//! The decisions are in `crate::unit`; here they meet the process table and the control channels.
 
 use super::{Unit, Units};
 use crate::event::Whose;
-use crate::unit::policy::State;
+use crate::unit::policy::{Event, State};
 use crate::unit::watchdog::{ASK_EVERY, Hearing, UNKNOWN_PACE_LIMIT, limit_for_pace, patience};
 use shm_layout::MonotonicNs;
 use shm_layout::control::{Role, ToWorker};
@@ -51,6 +51,28 @@ impl fmt::Display for Stall {
 }
 
 impl Units<'_> {
+    /// Lets time pass: waits that end, deadlines that pass, processes that are silent.
+    pub fn tick(&mut self) {
+        let now = MonotonicNs::now();
+        let on_time = self.watchdog.begin_round(now);
+        if !on_time {
+            tracing::warn!(
+                "the supervisor stood still for a while; this watchdog round is skipped"
+            );
+            self.forgive_all();
+        }
+        for index in 0..self.units.len() {
+            self.apply(index, Event::Tick);
+            if on_time {
+                self.watch_beside(index, now);
+            }
+            if on_time && let Some(stall) = self.stall(index, now) {
+                tracing::error!("{} {stall}; ending it", self.units[index].plan.name);
+                self.apply(index, Event::Stalled);
+            }
+        }
+    }
+
     /// Notes how long the model of an infer-worker takes for a frame.
     pub fn note_pace(&mut self, whose: Whose, frame_ms: u64) {
         if self.assignment(whose).is_some()

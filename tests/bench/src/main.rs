@@ -4,6 +4,7 @@ mod footprint;
 mod latency;
 mod machine;
 mod options;
+mod peer;
 mod product;
 mod program;
 mod progress;

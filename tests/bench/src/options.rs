@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// How it is called.
 pub const USAGE: &str = "usage: wigwag-bench run --folder DIR --bin-dir DIR [--quick] \
-                         [--only ring,box,recovery] [--python PROGRAM]";
+                         [--only ring,box,recovery] [--python PROGRAM] [--camera LIBRARY]";
 
 /// One part of the measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Options {
     pub parts: Vec<Part>,
     /// The Python that runs manager.py; `None` leaves that out.
     pub python: Option<PathBuf>,
+    /// The stand-in camera for uStreamer; `None` leaves that out.
+    pub camera: Option<PathBuf>,
 }
 
 impl Options {
@@ -49,7 +51,7 @@ impl Options {
     ///
     /// An argument is unknown or lacks its value.
     pub fn parse(arguments: &[String]) -> Result<Self> {
-        let (mut folder, mut bin_dir, mut python) = (None, None, None);
+        let (mut folder, mut bin_dir, mut python, mut camera) = (None, None, None, None);
         let (mut quick, mut parts) = (false, Part::ALL.map(|(_, part)| part).to_vec());
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
@@ -62,6 +64,7 @@ impl Options {
                 "--folder" => folder = Some(PathBuf::from(value()?)),
                 "--bin-dir" => bin_dir = Some(PathBuf::from(value()?)),
                 "--python" => python = Some(PathBuf::from(value()?)),
+                "--camera" => camera = Some(PathBuf::from(value()?)),
                 "--only" => parts = parse_parts(value()?)?,
                 "--quick" => quick = true,
                 other => bail!("unknown argument `{other}`"),
@@ -73,6 +76,7 @@ impl Options {
             quick,
             parts,
             python,
+            camera,
         })
     }
 

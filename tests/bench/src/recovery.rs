@@ -4,10 +4,14 @@
 //! - gateway: the next snapshot, over a new connection, asked for as soon as the process is dead;
 //! - infer: the first prediction of the next generation, at a client that stays connected.
 //!
-//! The three take turns; a unit has been up for longer than the restart policy calls healthy, so
+//! - beside them, if it is there, a supervised uStreamer: the next snapshot that shows its camera,
+//!   over a new connection.
+//!
+//! They take turns; a unit has been up for longer than the restart policy calls healthy, so
 //! every death is a first one. Beside it the model's load, by itself.
 
 use crate::options::Options;
+use crate::peer::Peer;
 use crate::product::{Death, RunningBox, WireClient, WireMessage, snapshot};
 use crate::progress::note;
 use crate::statistics::Percentiles;
@@ -34,6 +38,8 @@ pub struct RecoveryResult {
     pub infer_ms: Percentiles,
     /// A process that loads the model as a worker does, and ends.
     pub model_load_ms: Percentiles,
+    /// Of uStreamer under runsv.
+    pub ustreamer_ms: Option<Percentiles>,
 }
 
 /// Kills each worker many times.
@@ -44,7 +50,11 @@ pub struct RecoveryResult {
 pub fn measure(options: &Options, running: &RunningBox) -> Result<RecoveryResult> {
     let kills = if options.quick { 5 } else { 40 };
     let (mut capture, mut gateway, mut infer) = (Vec::new(), Vec::new(), Vec::new());
-    let mut model_load = Vec::new();
+    let (mut model_load, mut ustreamer) = (Vec::new(), Vec::new());
+    let camera = options.camera.as_deref();
+    let peer = camera
+        .map(|camera| Peer::start(options, camera))
+        .transpose()?;
     for kill in 0..kills {
         if kill % 5 == 0 {
             note(&format!(
@@ -56,12 +66,16 @@ pub fn measure(options: &Options, running: &RunningBox) -> Result<RecoveryResult
         infer.push(kill_infer(running)?);
         gateway.push(kill_gateway(running)?);
         model_load.push(load_model(options)?);
+        if let Some(peer) = &peer {
+            ustreamer.push(kill_peer(peer)?);
+        }
     }
     Ok(RecoveryResult {
         capture_ms: Percentiles::of(capture),
         gateway_ms: Percentiles::of(gateway),
         infer_ms: Percentiles::of(infer),
         model_load_ms: Percentiles::of(model_load),
+        ustreamer_ms: peer.is_some().then(|| Percentiles::of(ustreamer)),
     })
 }
 
@@ -100,7 +114,10 @@ fn kill_capture(running: &RunningBox, kill: u64) -> Result<f64> {
 
 fn kill_gateway(running: &RunningBox) -> Result<f64> {
     let (pid, _) = healthy_pid(running, "gateway")?;
-    ensure!(snapshot(running.http())? > 0, "the snapshot is empty");
+    ensure!(
+        snapshot(running.http())?.len_bytes > 0,
+        "the snapshot is empty"
+    );
     let death = Death::inflict(pid)?;
     loop {
         match snapshot(running.http()) {
@@ -114,6 +131,18 @@ fn kill_gateway(running: &RunningBox) -> Result<f64> {
             }
         }
     }
+}
+
+/// It has been up for longer than runsv makes a pause after, too.
+fn kill_peer(peer: &Peer) -> Result<f64> {
+    std::thread::sleep(HEALTHY);
+    ensure!(peer.is_live(), "ustreamer does not serve");
+    let death = Death::inflict(peer.pid()?)?;
+    while !peer.is_live() {
+        ensure!(death.killed.elapsed() < PATIENCE, "ustreamer stays away");
+        std::thread::sleep(PAUSE);
+    }
+    Ok(ms(death.killed))
 }
 
 fn kill_infer(running: &RunningBox) -> Result<f64> {

@@ -77,11 +77,13 @@ impl WireClient {
     #[track_caller]
     #[must_use]
     pub fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).expect("the gateway listens");
-        stream
-            .set_read_timeout(Some(DEADLINE))
-            .expect("a socket takes a timeout");
-        Self { stream }
+        Self::try_connect(address).expect("the gateway listens")
+    }
+
+    fn try_connect(address: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        Ok(Self { stream })
     }
 
     /// Connects and subscribes.
@@ -92,11 +94,21 @@ impl WireClient {
     #[track_caller]
     #[must_use]
     pub fn subscribe(address: &str, want: u8, source: &str) -> Self {
-        let mut client = Self::connect(address);
-        let mut body = vec![want, u8::try_from(source.len()).expect("a short name")];
+        Self::try_subscribe(address, want, source).expect("the gateway takes it")
+    }
+
+    /// The same where the gateway may be gone, or go.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens, or the connection broke.
+    pub fn try_subscribe(address: &str, want: u8, source: &str) -> io::Result<Self> {
+        let mut client = Self::try_connect(address)?;
+        let name_len = u8::try_from(source.len()).map_err(io::Error::other)?;
+        let mut body = vec![want, name_len];
         body.extend(source.as_bytes());
-        client.send(1, 1, &body).expect("the gateway takes it");
-        client
+        client.send(1, 1, &body)?;
+        Ok(client)
     }
 
     /// Sends one message.

@@ -78,6 +78,16 @@ impl BoxBuilder {
         self
     }
 
+    /// Takes addresses that stay the same over all starts of this box, as users configure them; a
+    /// port asked for as 0 is another one after each start that has to bind anew.
+    pub fn with_lasting_addresses(self) -> Self {
+        let (http, wire) = (lasting_port(0), lasting_port(1));
+        self.argument("--http")
+            .argument(&format!("127.0.0.1:{http}"))
+            .argument("--wire")
+            .argument(&format!("127.0.0.1:{wire}"))
+    }
+
     /// Makes everything but starts nothing.
     ///
     /// # Panics
@@ -140,4 +150,16 @@ impl BoxBuilder {
         test_box.assert_nothing_left();
         (end.code().expect("it ends by itself"), test_box.log())
     }
+}
+
+/// A free port that no client's end of a connection ever gets: below the ephemeral ports. Source:
+/// ip(7), `ip_local_port_range`, from 32768 on.
+fn lasting_port(number: u32) -> u16 {
+    const PORTS: std::ops::Range<u32> = 20_000..32_000;
+    let first = std::process::id() * 2 + number;
+    let ports = (0..PORTS.len() as u32)
+        .map(|step| PORTS.start + (first + step * 2) % PORTS.len() as u32)
+        .filter_map(|port| u16::try_from(port).ok());
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.into_iter().find(is_free).expect("a port is free")
 }

@@ -52,20 +52,44 @@ fn headers(reader: &mut impl BufRead) -> Result<(Option<usize>, Option<u64>)> {
     }
 }
 
-/// Gets one snapshot over a connection of its own; the length of the image.
+/// A picture and what came with it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The header lines, in lower case.
+    pub headers: String,
+    /// Length of the JPEG.
+    pub len_bytes: usize,
+}
+
+/// Gets one snapshot of the box over a connection of its own.
 ///
 /// # Errors
 ///
 /// Anything but an image.
-pub fn snapshot(address: SocketAddr) -> Result<usize> {
-    let mut reader = get(address, &format!("/snapshot/{SOURCE}"))?;
-    headers(&mut reader)?;
+pub fn snapshot(address: SocketAddr) -> Result<Snapshot> {
+    ask_snapshot(address, &format!("/snapshot/{SOURCE}"))
+}
+
+/// The same at any path of any server.
+///
+/// # Errors
+///
+/// Anything but an image.
+pub fn ask_snapshot(address: SocketAddr, path: &str) -> Result<Snapshot> {
+    let mut reader = get(address, path)?;
+    let mut headers = String::new();
+    while !headers.ends_with("\n\r\n") && headers != "\r\n" {
+        headers += &line(&mut reader)?.to_ascii_lowercase();
+    }
     let mut image = Vec::new();
     reader
         .take(IMAGE_BYTES_MAX as u64)
         .read_to_end(&mut image)?;
     ensure!(image.starts_with(b"\xff\xd8"), "the snapshot is no JPEG");
-    Ok(image.len())
+    Ok(Snapshot {
+        headers,
+        len_bytes: image.len(),
+    })
 }
 
 /// A viewer of the multipart stream.

@@ -9,7 +9,7 @@ mod process;
 mod running;
 mod wire;
 
-pub use http::{EventStream, VideoStream, snapshot};
+pub use http::{EventStream, VideoStream, ask_snapshot, snapshot};
 pub use process::{Death, Load, pss_bytes};
 pub use running::{RunningBox, SOURCE};
 pub use wire::{WireClient, WireMessage};

@@ -165,11 +165,13 @@ pub(super) fn footprint(results: &[FootprintResult]) -> String {
 pub(super) fn recovery(recovery: &RecoveryResult) -> String {
     let mut page = format!(
         "\n## SIGKILL → serving again\n\n\
-         {} kills of each worker; ms.\n\n\
+         {} kills of each, in turn; ms.\n\n\
          | | p50 | p95 | p99 | max |\n|---|---|---|---|---|\n",
         recovery.capture_ms.count
     );
-    for (name, times) in [
+    let peer = "beside: uStreamer under runsv → next snapshot over a new connection";
+    let peer = recovery.ustreamer_ms.as_ref().map(|times| (peer, times));
+    let own = [
         (
             "capture → next frame at a connected client",
             &recovery.capture_ms,
@@ -186,7 +188,8 @@ pub(super) fn recovery(recovery: &RecoveryResult) -> String {
             "for comparison: load of the model by itself",
             &recovery.model_load_ms,
         ),
-    ] {
+    ];
+    for (name, times) in own.into_iter().chain(peer) {
         let Percentiles {
             p50, p95, p99, max, ..
         } = times;

@@ -1,15 +1,19 @@
 //! The event loop of a running box: takes every event, keeps the status, stops in order.
 //!
 //! Upstream: [`crate::run`] sets it up. Downstream: [`Units`] acts on processes. Only this loop
-//! decides; every other thread just tells it what happened.
+//! decides; every other thread just tells it what happened. `reloading` applies a changed
+//! configuration.
 
-use crate::config::{SourceConfig, Watchdog};
+mod reloading;
+
+use crate::config::{BlackBox, Config};
 use crate::control_socket::{Reply, Request};
 use crate::drain::{Drain, Step};
 use crate::event::{Event, Whose};
 use crate::herald::Herald;
 use crate::instance::Instance;
 use crate::listeners::Listeners;
+use crate::reload::Reloader;
 use crate::sources::Source;
 use crate::status::{Facts, box_state, line, missing, summary};
 use crate::terminal::Terminal;
@@ -20,6 +24,7 @@ use shm_layout::control::{
     Assignment, BoxState, BoxStatus, FromWorker, ModelInfo, SourceReport, SourceState,
     TrafficReport,
 };
+use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -33,8 +38,6 @@ const STATUS_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Identity {
     instance: String,
-    http: String,
-    wire: String,
     infer_workers: usize,
     began: MonotonicNs,
 }
@@ -42,11 +45,9 @@ pub struct Identity {
 impl Identity {
     /// The box as it begins now.
     #[must_use]
-    pub fn new(instance: &Instance, listeners: &Listeners, infer_workers: usize) -> Self {
+    pub fn new(instance: &Instance, infer_workers: usize) -> Self {
         Self {
             instance: instance.name().to_owned(),
-            http: listeners.http_address().to_string(),
-            wire: listeners.wire_address().to_string(),
             infer_workers,
             began: MonotonicNs::now(),
         }
@@ -63,6 +64,9 @@ pub struct RunningBox<'s> {
     /// What a successor loaded that has not taken over yet.
     next_model: Option<(Whose, ModelInfo)>,
     traffic: TrafficReport,
+    reloader: Reloader,
+    /// Where black boxes go now.
+    black_box: BlackBox,
     drain: Option<Drain>,
     drain_limit: Duration,
     state: BoxState,
@@ -75,12 +79,13 @@ pub struct RunningBox<'s> {
 impl<'s> RunningBox<'s> {
     /// A box whose units are all down.
     #[must_use]
-    pub fn new(
-        identity: Identity,
-        units: Units<'s>,
-        sources: &[SourceConfig],
-        limits: &Watchdog,
-    ) -> Self {
+    pub fn new(identity: Identity, units: Units<'s>, reloader: Reloader) -> Self {
+        let Config {
+            sources,
+            watchdog,
+            black_box,
+            ..
+        } = &reloader.setup().config;
         let now = MonotonicNs::now();
         Self {
             identity,
@@ -93,7 +98,9 @@ impl<'s> RunningBox<'s> {
             next_model: None,
             traffic: TrafficReport::default(),
             drain: None,
-            drain_limit: Duration::from_millis(limits.drain_ms),
+            drain_limit: Duration::from_millis(watchdog.drain_ms),
+            black_box: black_box.clone(),
+            reloader,
             state: BoxState::Starting,
             was_ready: false,
             changed: false,
@@ -120,6 +127,7 @@ impl<'s> RunningBox<'s> {
                 if self.drain.is_none() {
                     self.units.go_on_replacing();
                     self.units.replace_adopted();
+                    self.go_on_reloading();
                 }
             }
             self.tell();
@@ -138,6 +146,8 @@ impl<'s> RunningBox<'s> {
                     }
                 }
             },
+            Event::ReloadSignal => self.on_reload_signal(),
+            Event::Reread(number, outcome) => self.on_reread(number, *outcome),
             Event::Request(request, answer) => {
                 let reply = self.on_request(request);
                 // Whoever asked may have gone.
@@ -225,9 +235,16 @@ impl<'s> RunningBox<'s> {
                     pid: std::process::id(),
                 }
             }
-            Request::Restart { .. } if self.drain.is_some() => Reply::Error {
+            Request::Restart { .. } | Request::Reload if self.drain.is_some() => Reply::Error {
                 error: "the box is stopping".to_owned(),
                 hint: None,
+            },
+            Request::Reload => match self.reload() {
+                Ok(number) => Reply::Reloading { number },
+                Err(error) => Reply::Error {
+                    error,
+                    hint: Some("`supervisor status` shows how far it is".to_owned()),
+                },
             },
             Request::Restart { unit } => {
                 let replaced = self.units.restart(&unit);
@@ -260,6 +277,7 @@ impl<'s> RunningBox<'s> {
         if self.drain.is_none() {
             tracing::info!("stopping");
             self.units.retire_all();
+            self.reloader.under_way = None;
             self.drain = Some(Drain::new(MonotonicNs::now(), self.drain_limit));
             self.changed = true;
         }
@@ -335,6 +353,10 @@ impl<'s> RunningBox<'s> {
 
     fn status(&self) -> BoxStatus {
         let now = MonotonicNs::now();
+        let listeners = self.units.listeners();
+        let address = |of: fn(&Listeners) -> SocketAddr| {
+            listeners.map_or_else(String::new, |listeners| of(listeners).to_string())
+        };
         let states = || self.sources.iter().map(Source::state);
         let opening = !self.was_ready && states().any(|state| state == SourceState::Starting);
         let facts = Facts {
@@ -348,8 +370,8 @@ impl<'s> RunningBox<'s> {
             pid: std::process::id(),
             state: box_state(facts, states()),
             uptime_ms: now.since(self.identity.began).as_millis() as u64,
-            http: self.identity.http.clone(),
-            wire: self.identity.wire.clone(),
+            http: address(Listeners::http_address),
+            wire: address(Listeners::wire_address),
             units: self.units.statuses(now),
             sources: self
                 .sources
@@ -359,6 +381,7 @@ impl<'s> RunningBox<'s> {
             model: self.model.clone(),
             infer_workers: self.identity.infer_workers,
             traffic: self.traffic,
+            reload: self.reloader.status(now),
         }
     }
 }

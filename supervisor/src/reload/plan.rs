@@ -1,0 +1,246 @@
+//! What the difference between two configurations concerns. Pure.
+//!
+//! Every key has one line in [`changes`]; the structs are taken apart without `..`, so a key that
+//! is new does not compile until it has one too.
+
+use crate::config::{
+    BlackBox, Config, Gateway, Infer, Log, Restart, Segment, SourceConfig, Watchdog,
+};
+use shm_layout::control::Role;
+
+/// What a key is for, and so what it takes to change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// The capture-worker of that source, which is replaced.
+    Capture(usize),
+    /// The type of that source: its capture-worker, and the gateway, which names it.
+    SourceType(usize),
+    /// What the infer-workers find; they are replaced one after another.
+    Infer,
+    /// How the gateway serves; it is replaced.
+    Gateway,
+    /// Where the gateway listens; it is replaced, with new listeners.
+    Listeners,
+    /// The supervisor, and workers while they run; nothing is replaced.
+    InPlace,
+    /// The size of the segment, which is fixed for a box's life: it may have the room, or not.
+    Room,
+    /// Which units and rings there are, which is fixed for a box's life.
+    Fixed,
+}
+
+/// One key that has another value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its name, e.g. `gateway.jpeg_quality` or `sources.cam0`.
+    pub key: String,
+    /// What it concerns.
+    pub concern: Concern,
+}
+
+/// Every key that differs. The sources are those that run, also where no key names any;
+/// `infer.workers` is the number that it means on this machine.
+#[must_use]
+pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
+    let Config {
+        sources,
+        infer,
+        gateway,
+        restart,
+        watchdog,
+        segment,
+        log,
+        black_box,
+    } = new;
+    let mut differ = Differ(Vec::new());
+    differ.sources(&old.sources, sources);
+    differ.infer(&old.infer, infer);
+    differ.gateway(&old.gateway, gateway);
+    differ.restart(&old.restart, restart);
+    differ.watchdog(&old.watchdog, watchdog);
+    differ.segment(&old.segment, segment);
+    let Log { level } = log;
+    differ.note("log.level", level != &old.log.level, Concern::InPlace);
+    differ.black_box(&old.black_box, black_box);
+    differ.0
+}
+
+struct Differ(Vec<Change>);
+
+impl Differ {
+    fn note(&mut self, key: &str, differs: bool, concern: Concern) {
+        if differs {
+            let key = key.to_owned();
+            self.0.push(Change { key, concern });
+        }
+    }
+
+    fn sources(&mut self, old: &[SourceConfig], new: &[SourceConfig]) {
+        let is_in = |source: &SourceConfig, all: &[SourceConfig]| {
+            all.iter().any(|other| other.name == source.name)
+        };
+        for source in old.iter().filter(|source| !is_in(source, new)) {
+            self.note(&format!("sources.{}", source.name), true, Concern::Fixed);
+        }
+        for (index, source) in new.iter().enumerate() {
+            let SourceConfig { name, kind } = source;
+            let key = format!("sources.{name}");
+            match old.get(index) {
+                Some(was) if was.name == *name => {
+                    let concern = if was.kind.name() == kind.name() {
+                        Concern::Capture(index)
+                    } else {
+                        Concern::SourceType(index)
+                    };
+                    self.note(&key, was.kind != *kind, concern);
+                }
+                // One that is new, or at another ring than before.
+                _ => self.note(&key, true, Concern::Fixed),
+            }
+        }
+    }
+
+    fn infer(&mut self, old: &Infer, new: &Infer) {
+        let Infer {
+            workers,
+            profile,
+            manifest,
+            max_hands,
+        } = new;
+        self.note("infer.workers", *workers != old.workers, Concern::Fixed);
+        self.note("infer.profile", *profile != old.profile, Concern::Infer);
+        self.note("infer.manifest", *manifest != old.manifest, Concern::Infer);
+        let differs = *max_hands != old.max_hands;
+        self.note("infer.max_hands", differs, Concern::Infer);
+    }
+
+    fn gateway(&mut self, old: &Gateway, new: &Gateway) {
+        let Gateway {
+            http,
+            wire,
+            jpeg_quality,
+            max_clients,
+            max_clients_per_address,
+            write_timeout_ms,
+            notice_after_ms,
+        } = new;
+        self.note("gateway.http", *http != old.http, Concern::Listeners);
+        self.note("gateway.wire", *wire != old.wire, Concern::Listeners);
+        for (key, differs) in [
+            ("gateway.jpeg_quality", *jpeg_quality != old.jpeg_quality),
+            ("gateway.max_clients", *max_clients != old.max_clients),
+            (
+                "gateway.max_clients_per_address",
+                *max_clients_per_address != old.max_clients_per_address,
+            ),
+            (
+                "gateway.write_timeout_ms",
+                *write_timeout_ms != old.write_timeout_ms,
+            ),
+            (
+                "gateway.notice_after_ms",
+                *notice_after_ms != old.notice_after_ms,
+            ),
+        ] {
+            self.note(key, differs, Concern::Gateway);
+        }
+    }
+
+    fn restart(&mut self, old: &Restart, new: &Restart) {
+        let Restart {
+            backoff_min_ms,
+            backoff_max_ms,
+            limit,
+            window_s,
+            retry_s,
+            healthy_s,
+            trial_s,
+            orphan_grace_ms,
+        } = new;
+        for (key, differs) in [
+            (
+                "restart.backoff_min_ms",
+                *backoff_min_ms != old.backoff_min_ms,
+            ),
+            (
+                "restart.backoff_max_ms",
+                *backoff_max_ms != old.backoff_max_ms,
+            ),
+            ("restart.limit", *limit != old.limit),
+            ("restart.window_s", *window_s != old.window_s),
+            ("restart.retry_s", *retry_s != old.retry_s),
+            ("restart.healthy_s", *healthy_s != old.healthy_s),
+            ("restart.trial_s", *trial_s != old.trial_s),
+            (
+                "restart.orphan_grace_ms",
+                *orphan_grace_ms != old.orphan_grace_ms,
+            ),
+        ] {
+            self.note(key, differs, Concern::InPlace);
+        }
+    }
+
+    fn watchdog(&mut self, old: &Watchdog, new: &Watchdog) {
+        let Watchdog {
+            capture_ms,
+            infer_ms,
+            gateway_ms,
+            start_ms,
+            drain_ms,
+        } = new;
+        for (key, differs) in [
+            ("watchdog.capture_ms", *capture_ms != old.capture_ms),
+            ("watchdog.infer_ms", *infer_ms != old.infer_ms),
+            ("watchdog.gateway_ms", *gateway_ms != old.gateway_ms),
+            ("watchdog.start_ms", *start_ms != old.start_ms),
+            ("watchdog.drain_ms", *drain_ms != old.drain_ms),
+        ] {
+            self.note(key, differs, Concern::InPlace);
+        }
+    }
+
+    fn segment(&mut self, old: &Segment, new: &Segment) {
+        let Segment {
+            history,
+            max_ram_percent,
+        } = new;
+        self.note("segment.history", *history != old.history, Concern::Room);
+        let differs = *max_ram_percent != old.max_ram_percent;
+        self.note("segment.max_ram_percent", differs, Concern::InPlace);
+    }
+
+    fn black_box(&mut self, old: &BlackBox, new: &BlackBox) {
+        let BlackBox {
+            folder,
+            max_entries,
+            max_bytes,
+        } = new;
+        for (key, differs) in [
+            ("black_box.folder", *folder != old.folder),
+            ("black_box.max_entries", *max_entries != old.max_entries),
+            ("black_box.max_bytes", *max_bytes != old.max_bytes),
+        ] {
+            self.note(key, differs, Concern::InPlace);
+        }
+    }
+}
+
+impl Concern {
+    /// Whether it takes another process for a unit of that role; `source` is a capture unit's.
+    #[must_use]
+    pub fn replaces(self, role: Role, source: Option<usize>) -> bool {
+        match self {
+            Self::Capture(index) => role == Role::Capture && source == Some(index),
+            Self::SourceType(index) => {
+                role == Role::Gateway || (role == Role::Capture && source == Some(index))
+            }
+            Self::Infer => role == Role::Infer,
+            Self::Gateway | Self::Listeners => role == Role::Gateway,
+            Self::InPlace | Self::Room | Self::Fixed => false,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;
