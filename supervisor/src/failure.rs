@@ -71,6 +71,14 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// A socket that systemd passed cannot be used.
+    #[error("cannot use {what} that systemd passed: {why}")]
+    Passed {
+        /// Which.
+        what: String,
+        /// Why not.
+        why: String,
+    },
     /// The segment does not fit.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
@@ -143,7 +151,7 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let reason = match self {
-            Self::Config(_) | Self::Geometry(_) => ExitReason::Config,
+            Self::Config(_) | Self::Geometry(_) | Self::Passed { .. } => ExitReason::Config,
             Self::Answer { .. } => ExitReason::Usage,
             Self::Refused { code, .. } => {
                 return u8::try_from(*code)
@@ -199,6 +207,10 @@ impl Failure {
                 key,
                 source,
             } => Some(listen_hint(*address, key, source)),
+            Self::Passed { .. } => fixed(
+                "the socket unit has two lines, ListenStream=ADDRESS:PORT for the page and for the \
+                 wire protocol, in this order, and no Accept=yes",
+            ),
             Self::NoRoom(error) => fixed(error.hint()),
             Self::Segment(SegmentError::NoSpace { .. }) => {
                 fixed("make /dev/shm larger; in a container with --shm-size")

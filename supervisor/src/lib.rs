@@ -9,6 +9,7 @@
 //! - [`instance`], [`lock`], [`orphans`]: the files of a box, and what a dead supervisor left.
 //! - [`black_box`]: what is kept of a process that died; [`postmortem`] shows it.
 //! - [`doctor`]: what will hurt later, and how to mend it.
+//! - [`herald`], [`passed`]: systemd is told how the box is doing, and passes sockets.
 //! - [`control_socket`], [`status`], [`terminal`]: how people and programs ask and are told.
 //!
 //! Neighbours: `shm-layout` for segment and messages; the three workers as programs beside this
@@ -26,6 +27,7 @@ pub mod event;
 pub mod failure;
 pub mod geometry;
 pub mod hello_folder;
+pub mod herald;
 pub mod instance;
 pub mod launcher;
 pub mod listeners;
@@ -33,6 +35,7 @@ pub mod lock;
 pub mod logging;
 pub mod orphans;
 pub mod owned_segment;
+pub mod passed;
 pub mod pidfd;
 pub mod plans;
 pub mod postmortem;

@@ -2,6 +2,9 @@
 //! client that connects while the gateway restarts waits a moment instead of being refused.
 //! Nothing is ever read from them here.
 //!
+//! A socket that systemd passed is used instead of binding, wherever it listens: clients connect
+//! there already. The log says so if the configuration has another address.
+//!
 //! After a SIGKILL of the supervisor the gateway still has them, goes on accepting, and its
 //! listeners are fetched from there; where the system does not allow that, the gateway is ended
 //! and they are bound anew.
@@ -9,6 +12,7 @@
 use crate::config::Gateway;
 use crate::failure::Failure;
 use crate::orphans::{Orphan, end_all};
+use crate::passed::{Passed, PassedSocket};
 use crate::pidfd::PidFd;
 use crate::spawn::out_of_the_way;
 use shm_layout::control::{FD_HTTP, FD_WIRE};
@@ -21,6 +25,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 struct Listener {
     socket: OwnedFd,
     address: SocketAddr,
+    /// By systemd; it stays where it is.
+    is_passed: bool,
 }
 
 /// Both of them.
@@ -31,54 +37,35 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds both addresses.
+    /// Uses the sockets that were passed, goes on with those that the gateway of a dead supervisor
+    /// has, and binds what is left.
     ///
     /// # Errors
     ///
     /// [`Failure::Listen`] names the address and its key.
-    pub fn bind(config: &Gateway) -> Result<Self, Failure> {
+    pub fn open(
+        config: &Gateway,
+        passed: Passed,
+        gateway: Option<&Orphan>,
+    ) -> Result<Self, Failure> {
         Ok(Self {
-            http: bind("http", config.http)?,
-            wire: bind("wire", config.wire)?,
+            http: open("http", FD_HTTP, config.http, passed.http, gateway)?,
+            wire: open("wire", FD_WIRE, config.wire, passed.wire, gateway)?,
         })
     }
 
-    /// Goes on with the listeners that the gateway of a dead supervisor has; binds those that
-    /// are configured otherwise.
+    /// Binds those that are to listen elsewhere, and keeps the others, among them those that were
+    /// passed.
     ///
     /// # Errors
     ///
-    /// [`Failure::Listen`] as for [`Self::bind`].
-    pub fn take_over(config: &Gateway, gateway: &Orphan) -> Result<Self, Failure> {
-        let held = &gateway.process;
-        let take = |key, number, address| match fetch(held, number, address) {
-            Ok(listener) => Ok(listener),
-            Err(error) => {
-                tracing::debug!("cannot take `gateway.{key}` over: {error}");
-                bind(key, address)
-            }
-        };
-        let both = take("http", FD_HTTP, config.http).and_then(|http| {
-            let wire = take("wire", FD_WIRE, config.wire)?;
-            Ok(Self { http, wire })
-        });
-        match both {
-            Err(Failure::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
-                end_all(std::slice::from_ref(gateway));
-                Self::bind(config)
-            }
-            both => both,
-        }
-    }
-
-    /// Binds those that are to listen elsewhere, and keeps the others.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Listen`] as for [`Self::bind`]; nothing has changed then.
+    /// [`Failure::Listen`] as for [`Self::open`]; nothing has changed then.
     pub fn rebind(&self, old: &Gateway, new: &Gateway) -> Result<Self, Failure> {
         let one = |key, kept: &Listener, old: SocketAddr, new: SocketAddr| {
-            if old == new {
+            if kept.is_passed && old != new {
+                warn_if_elsewhere(key, kept.address, new);
+            }
+            if kept.is_passed || old == new {
                 kept.again()
             } else {
                 bind(key, new)
@@ -125,24 +112,71 @@ impl Listener {
                 source,
             })?,
             address: self.address,
+            is_passed: self.is_passed,
         })
     }
+}
+
+/// One of the listeners; `number` is the gateway's for it.
+fn open(
+    key: &'static str,
+    number: i32,
+    wanted: SocketAddr,
+    passed: Option<PassedSocket>,
+    gateway: Option<&Orphan>,
+) -> Result<Listener, Failure> {
+    if let Some(PassedSocket { socket, address }) = passed {
+        warn_if_elsewhere(key, address, wanted);
+        return Ok(Listener {
+            socket,
+            address,
+            is_passed: true,
+        });
+    }
+    let Some(gateway) = gateway else {
+        return bind(key, wanted);
+    };
+    match fetch(&gateway.process, number, wanted) {
+        Ok(listener) => return Ok(listener),
+        Err(error) => tracing::debug!("cannot take `gateway.{key}` over: {error}"),
+    }
+    match bind(key, wanted) {
+        Err(Failure::Listen { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
+            end_all(std::slice::from_ref(gateway));
+            bind(key, wanted)
+        }
+        bound => bound,
+    }
+}
+
+fn warn_if_elsewhere(key: &str, passed: SocketAddr, wanted: SocketAddr) {
+    if !is_wanted(passed, wanted) {
+        tracing::warn!("`gateway.{key}` is {wanted}, but systemd passed {passed}, which is used");
+    }
+}
+
+/// Whether an address is the one that is configured, or one of those.
+fn is_wanted(address: SocketAddr, wanted: SocketAddr) -> bool {
+    address == wanted || (wanted.port() == 0 && address.ip() == wanted.ip())
 }
 
 /// The listener that a process has under `number`, if it listens where it is wanted.
 fn fetch(process: &PidFd, number: i32, wanted: SocketAddr) -> io::Result<Listener> {
     let listener = TcpListener::from(process.fetch(number)?);
     let address = listener.local_addr()?;
-    let is_wanted = address == wanted || (wanted.port() == 0 && address.ip() == wanted.ip());
     // A number can be in use again: a client's socket has the same address, but another end.
     let is_listening = TcpStream::from(OwnedFd::from(listener.try_clone()?))
         .peer_addr()
         .is_err();
-    if !is_wanted || !is_listening {
+    if !is_wanted(address, wanted) || !is_listening {
         return Err(io::ErrorKind::AddrNotAvailable.into());
     }
     let socket = out_of_the_way(listener.as_fd())?;
-    Ok(Listener { socket, address })
+    Ok(Listener {
+        socket,
+        address,
+        is_passed: false,
+    })
 }
 
 fn bind(key: &'static str, address: SocketAddr) -> Result<Listener, Failure> {
@@ -157,6 +191,7 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<Listener, Failure> {
     Ok(Listener {
         socket,
         address: bound,
+        is_passed: false,
     })
 }
 
@@ -200,7 +235,7 @@ mod tests {
     #[test]
     fn only_what_moves_is_bound_anew_and_a_taken_address_changes_nothing() {
         let old = config("127.0.0.1:0");
-        let listeners = Listeners::bind(&old).unwrap();
+        let listeners = Listeners::open(&old, Passed::default(), None).unwrap();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let new = config(&taken.local_addr().unwrap().to_string());
         assert!(listeners.rebind(&old, &new).is_err());
@@ -215,11 +250,31 @@ mod tests {
     }
 
     #[test]
+    fn socket_that_was_passed_stays_where_it_is() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let passed = Passed {
+            http: Some(PassedSocket {
+                socket: socket.into(),
+                address,
+            }),
+            wire: None,
+        };
+        let (old, new) = (config("127.0.0.1:1"), config("127.0.0.1:2"));
+        let listeners = Listeners::open(&old, passed, None).unwrap();
+        assert_eq!(listeners.http_address(), address);
+        let again = listeners.rebind(&old, &new).unwrap();
+        assert_eq!(again.http_address(), address);
+        assert_eq!(again.wire_address(), listeners.wire_address());
+    }
+
+    #[test]
     fn any_port_is_told_and_a_taken_one_is_named() {
-        let listeners = Listeners::bind(&config("127.0.0.1:0")).unwrap();
+        let listeners = Listeners::open(&config("127.0.0.1:0"), Passed::default(), None).unwrap();
         let taken = listeners.http_address();
         assert_ne!(taken.port(), 0);
-        let failure = Listeners::bind(&config(&taken.to_string())).unwrap_err();
+        let failure =
+            Listeners::open(&config(&taken.to_string()), Passed::default(), None).unwrap_err();
         assert_eq!(
             failure.to_string(),
             format!("cannot listen on {taken} (`gateway.http`)")

@@ -18,6 +18,7 @@ use crate::listeners::Listeners;
 use crate::lock::{InstanceLock, LockError};
 use crate::orphans::{LeftOver, Orphan};
 use crate::owned_segment::OwnedSegment;
+use crate::passed::Passed;
 use crate::probe::{self, ModelCheck, Probed};
 use crate::reload::{Reloader, Setup};
 use crate::running_box::{Identity, RunningBox};
@@ -45,6 +46,7 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     tracing::info!("box `{instance}` starts (pid {})", std::process::id());
     let system = |what| move |source| Failure::System { what, source };
     let _numbers = spawn::reserve_low_numbers().map_err(system("reserve file numbers"))?;
+    let passed = Passed::take()?;
     let (events, inbox) = sync_channel(EVENTS_MAX);
     signals::listen(events.clone())?;
     let _socket = ControlSocket::open(&files.socket(), events.clone())?;
@@ -57,10 +59,7 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let workers = config.infer.worker_count(cores());
     let (mut segment, orphans) = segment_for(name, left, &sources, workers, &config)?;
     let gateway = orphans.iter().find(|orphan| orphan.role == Role::Gateway);
-    let listeners = match gateway {
-        Some(gateway) => Listeners::take_over(&config.gateway, gateway)?,
-        None => Listeners::bind(&config.gateway)?,
-    };
+    let listeners = Listeners::open(&config.gateway, passed, gateway)?;
     segment.settle();
     tracing::info!("page http://{}/", listeners.http_address());
 

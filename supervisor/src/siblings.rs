@@ -1,6 +1,7 @@
 //! The programs that lie beside this one, and what they are asked before anything starts.
 
 use crate::failure::Failure;
+use crate::herald::keep_to_ourselves;
 use shm_layout::control::Role;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -44,6 +45,7 @@ impl Siblings {
     pub fn command(&self, role: Role) -> Command {
         let mut command = Command::new(self.path(role));
         command.stdin(Stdio::null());
+        keep_to_ourselves(&mut command);
         command
     }
 

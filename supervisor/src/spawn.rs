@@ -7,6 +7,7 @@
 //! One of the two modules of this crate with `unsafe`: what runs between fork and exec. It may only make
 //! system calls; another thread may have held any lock at the fork.
 
+use crate::herald::keep_to_ourselves;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::sys::signal::SigSet;
@@ -91,6 +92,12 @@ pub fn spawn(program: &Program<'_>) -> io::Result<(Child, PipeReader)> {
         .stdout(writer.try_clone()?)
         .stderr(writer)
         .process_group(0);
+    for (variable, value) in &program.environment {
+        if std::env::var_os(variable).is_none() {
+            command.env(variable, value);
+        }
+    }
+    keep_to_ourselves(&mut command);
     let files: Vec<(RawFd, RawFd)> = program
         .files
         .iter()
@@ -119,6 +126,22 @@ fn before_exec(command: &mut Command, files: Vec<(RawFd, RawFd)>) {
     // SAFETY: the closure makes system calls only (dup2, sigprocmask) and neither allocates nor
     // takes a lock; `files` was allocated before the fork and is only read.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// A file that was open when this process began, under a number which no worker's file will get.
+///
+/// # Errors
+///
+/// The system's: no file is open under `number`, or too many are open.
+#[expect(
+    unsafe_code,
+    reason = "what systemd passes is known by its number only"
+)]
+pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: the number is only used for this call, which fails if no file is open there. If it
+    // is a file of this process, that one gets a second owner, which is no harm.
+    let file = unsafe { BorrowedFd::borrow_raw(number) };
+    out_of_the_way(file)
 }
 
 /// A file that is open under a number which no worker's file will get.
@@ -177,6 +200,26 @@ mod tests {
             ["0", "1", "2", "3", "4", "5"]
         );
         assert_eq!(run("cat", vec![]), "", "standard input is empty");
+    }
+
+    #[test]
+    fn worker_gets_the_variables_that_are_not_set_already() {
+        let _reserved = reserve_low_numbers().unwrap();
+        let program = Program {
+            path: PathBuf::from("/bin/sh"),
+            arguments: vec!["-c".to_owned(), "echo $WIGWAG_TEST_ONLY $PATH".to_owned()],
+            environment: vec![
+                ("WIGWAG_TEST_ONLY", "mine".to_owned()),
+                ("PATH", "changed".to_owned()),
+            ],
+            files: Vec::new(),
+        };
+        let (mut child, mut reader) = spawn(&program).unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        child.wait().unwrap();
+        let path = std::env::var("PATH").unwrap();
+        assert_eq!(text.trim(), format!("mine {path}"));
     }
 
     #[test]

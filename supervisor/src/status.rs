@@ -46,6 +46,17 @@ pub fn missing(status: &BoxStatus) -> String {
     units.chain(sources).collect::<Vec<_>>().join(", ")
 }
 
+/// The state of the box in one line, with what it lacks.
+#[must_use]
+pub fn line(status: &BoxStatus) -> String {
+    match status.state {
+        BoxState::Ready => format!("ready | {}", summary(status)),
+        BoxState::Degraded => format!("degraded ({}) | {}", missing(status), summary(status)),
+        BoxState::Starting => format!("starting ({})", missing(status)),
+        BoxState::Stopping => "stopping".to_owned(),
+    }
+}
+
 /// One line for people, rewritten once a second on a terminal.
 #[must_use]
 pub fn summary(status: &BoxStatus) -> String {

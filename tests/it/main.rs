@@ -23,3 +23,4 @@ mod reload;
 mod ring;
 mod rolling;
 mod slow_client;
+mod systemd;

@@ -10,11 +10,12 @@ use crate::config::{BlackBox, Config};
 use crate::control_socket::{Reply, Request};
 use crate::drain::{Drain, Step};
 use crate::event::{Event, Whose};
+use crate::herald::Herald;
 use crate::instance::Instance;
 use crate::listeners::Listeners;
 use crate::reload::Reloader;
 use crate::sources::Source;
-use crate::status::{Facts, box_state, missing, summary};
+use crate::status::{Facts, box_state, line, missing, summary};
 use crate::terminal::Terminal;
 use crate::unit::death::Death;
 use crate::units::Units;
@@ -72,6 +73,7 @@ pub struct RunningBox<'s> {
     was_ready: bool,
     changed: bool,
     status_sent: MonotonicNs,
+    herald: Herald,
 }
 
 impl<'s> RunningBox<'s> {
@@ -103,6 +105,7 @@ impl<'s> RunningBox<'s> {
             was_ready: false,
             changed: false,
             status_sent: MonotonicNs(0),
+            herald: Herald::find(),
         }
     }
 
@@ -118,6 +121,7 @@ impl<'s> RunningBox<'s> {
             }
             if MonotonicNs::now().since(last_tick) >= TICK {
                 last_tick = MonotonicNs::now();
+                self.herald.turned(last_tick);
                 self.units.launcher().segment().beat_supervisor();
                 self.units.tick();
                 if self.drain.is_none() {
@@ -329,6 +333,9 @@ impl<'s> RunningBox<'s> {
                 BoxState::Starting => {}
                 BoxState::Stopping => Terminal::get().live(String::new()),
             }
+        }
+        if lasting {
+            self.herald.tell(status.state, || line(&status));
         }
         self.units.tell_gateway(&status);
         if due && matches!(status.state, BoxState::Ready | BoxState::Degraded) {

@@ -16,6 +16,7 @@ pub struct BoxBuilder {
     name: String,
     config: String,
     arguments: Vec<String>,
+    under: Vec<String>,
     scratch: TempDir,
     has_own_addresses: bool,
 }
@@ -34,6 +35,7 @@ impl BoxBuilder {
             name: name.to_owned(),
             config: String::new(),
             arguments: Vec::new(),
+            under: Vec::new(),
             scratch,
             has_own_addresses: true,
         }
@@ -53,6 +55,13 @@ impl BoxBuilder {
     /// Adds one argument of `supervisor start`.
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Starts the supervisor by a program that in its end becomes what follows on its command line.
+    pub fn under(mut self, program: &[&str]) -> Self {
+        self.under
+            .extend(program.iter().map(|word| (*word).to_owned()));
         self
     }
 
@@ -108,6 +117,7 @@ impl BoxBuilder {
             scratch,
             supervisor: Mutex::new(None),
             arguments,
+            under: self.under,
             _permit: permit,
         }
     }

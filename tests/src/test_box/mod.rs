@@ -30,6 +30,7 @@ pub struct TestBox {
     scratch: TempDir,
     supervisor: Mutex<Option<Child>>,
     arguments: Vec<String>,
+    under: Vec<String>,
     _permit: Permit,
 }
 
@@ -153,6 +154,7 @@ impl TestBox {
         // If this test process dies, the box is told to stop.
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "--"])
+            .args(&self.under)
             .arg(binaries::path("supervisor"))
             .args(["--instance", &self.instance, "start"])
             .args(&self.arguments)
