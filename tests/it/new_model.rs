@@ -27,6 +27,9 @@ fn predictions(address: &str) -> Receiver<(u64, String)> {
     predictions
 }
 
+/// A trial that is over only after a test has done its deed, and that a test can still outlast.
+const TRIAL_S: u64 = 45;
+
 fn with_model(infer: &str, trial_s: u64) -> String {
     format!("{PATTERN}[restart]\ntrial_s = {trial_s}\n[infer]\nworkers = 2\n{infer}\n")
 }
@@ -93,7 +96,7 @@ fn new_model_takes_over_while_the_old_one_serves() {
 /// the other worker and the gateway were never touched. The old model's next reload works.
 #[test]
 fn model_that_fails_in_its_trial_is_taken_back() {
-    let old = format!("{}[watchdog]\ninfer_ms = 1000\n", with_model("", 600));
+    let old = format!("{}[watchdog]\ninfer_ms = 1000\n", with_model("", TRIAL_S));
     let new = old.replace("workers = 2", "workers = 2\nprofile = \"lite\"")
         + "[gateway]\nmax_clients = 9";
     let test_box = start("reload_trial", &old);
@@ -139,7 +142,7 @@ fn model_that_fails_in_its_trial_is_taken_back() {
 /// loaded. The reason is told, predictions go on, and the other worker was never touched.
 #[test]
 fn model_that_cannot_work_is_taken_back() {
-    let test_box = start("reload_broken", &with_model("", 600));
+    let test_box = start("reload_broken", &with_model("", TRIAL_S));
     let before = test_box.status();
     let stream = predictions(&before.http);
     let first = stream.recv_timeout(wait::DEADLINE).unwrap().1;
@@ -150,7 +153,7 @@ fn model_that_cannot_work_is_taken_back() {
         let folder = test_box.scratch().join(format!("{fails:?}"));
         let manifest = broken_model::write(&folder, fails);
         let infer = format!("manifest = \"{}\"", manifest.display());
-        write(&test_box, &with_model(&infer, 600));
+        write(&test_box, &with_model(&infer, TRIAL_S));
         let output = test_box.run(&["reload"]);
         let said = text(&output);
         assert_eq!(output.status.code(), Some(69), "{said}");
