@@ -14,6 +14,7 @@ mod drain;
 mod hang;
 mod kill;
 mod limits;
+mod new_model;
 mod notice;
 mod page;
 mod predictions;

@@ -1,40 +1,38 @@
 //! Reload: a changed configuration reaches the units that it concerns and no other, as a whole or
-//! not at all; a new model must prove itself first.
+//! not at all. What a new model must prove first is in `new_model`.
 
-use shm_layout::control::{BoxStatus, ReloadState, ReloadStatus, UnitState};
-use std::collections::{BTreeMap, HashSet};
+use shm_layout::control::{BoxStatus, ReloadState, ReloadStatus};
+use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use wigwag_tests::TestBox;
-use wigwag_tests::client::events::EventStream;
 use wigwag_tests::client::http;
 use wigwag_tests::client::multipart::{MultipartStream, Part};
 use wigwag_tests::process::signal;
 use wigwag_tests::wait;
 
-const PATTERN: &str = "[sources.test]\ntype = \"pattern\"\n";
+pub(crate) const PATTERN: &str = "[sources.test]\ntype = \"pattern\"\n";
 
-fn start(name: &str, toml: &str) -> TestBox {
+pub(crate) fn start(name: &str, toml: &str) -> TestBox {
     TestBox::builder(name).config(toml).start()
 }
 
-fn write(test_box: &TestBox, toml: &str) {
+pub(crate) fn write(test_box: &TestBox, toml: &str) {
     std::fs::write(test_box.scratch().join("wigwag.toml"), toml).unwrap();
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
     String::from_utf8_lossy(out).into_owned() + &String::from_utf8_lossy(err)
 }
 
 /// Puts `toml` in force by the command, and gives what it printed.
 #[track_caller]
-fn reload(test_box: &TestBox, toml: &str) -> String {
+pub(crate) fn reload(test_box: &TestBox, toml: &str) -> String {
     write(test_box, toml);
     let output = test_box.run(&["reload"]);
     assert!(output.status.success(), "{output:?}\n{}", test_box.log());
@@ -42,7 +40,7 @@ fn reload(test_box: &TestBox, toml: &str) -> String {
 }
 
 /// Process id and generation of each unit.
-fn processes(status: &BoxStatus) -> BTreeMap<String, (Option<u32>, u64)> {
+pub(crate) fn processes(status: &BoxStatus) -> BTreeMap<String, (Option<u32>, u64)> {
     let units = status.units.iter();
     units
         .map(|unit| (unit.name.clone(), (unit.pid, unit.generation)))
@@ -50,7 +48,7 @@ fn processes(status: &BoxStatus) -> BTreeMap<String, (Option<u32>, u64)> {
 }
 
 /// Names of the units that have another process than before.
-fn replaced(before: &BoxStatus, after: &BoxStatus) -> Vec<String> {
+pub(crate) fn replaced(before: &BoxStatus, after: &BoxStatus) -> Vec<String> {
     let (before, after) = (processes(before), processes(after));
     let names = after
         .iter()
@@ -58,7 +56,7 @@ fn replaced(before: &BoxStatus, after: &BoxStatus) -> Vec<String> {
     names.map(|(name, _)| name.clone()).collect()
 }
 
-fn last_reload(test_box: &TestBox) -> ReloadStatus {
+pub(crate) fn last_reload(test_box: &TestBox) -> ReloadStatus {
     test_box.status().reload.expect("there was a reload")
 }
 
@@ -291,7 +289,7 @@ fn key_of_a_source_concerns_that_source_only() {
 /// shorter grace.
 #[test]
 fn hangup_signal_changes_limits_in_place() {
-    let long = "[restart]\norphan_grace_ms = 600000";
+    let long = "[restart]\norphan_grace_ms = 600000\n[watchdog]\ncapture_ms = 600000";
     let test_box = start("reload_limits", &format!("{PATTERN}{long}"));
     let before = test_box.status();
     let toml = "[watchdog]\ncapture_ms = 400\n[black_box]\nmax_entries = 0\n\
@@ -316,11 +314,11 @@ fn hangup_signal_changes_limits_in_place() {
     let capture = test_box.unit("capture/test");
     signal(capture.pid.unwrap(), "STOP");
     test_box.await_successor("capture/test", capture.generation);
-    let line = "capture/test gave no sign of life for ";
     let log = test_box.log();
-    let after = log.split_once(line).expect("it was ended").1;
-    let silence: u64 = after.split(' ').next().unwrap().parse().unwrap();
-    assert!((400..2_000).contains(&silence), "{silence} ms");
+    assert!(
+        log.contains("capture/test gave no sign of life for "),
+        "{log}"
+    );
     assert!(!log.contains("black box:"), "{log}");
 
     write(&test_box, "wrong");
@@ -332,144 +330,37 @@ fn hangup_signal_changes_limits_in_place() {
     wait::until_true("the last worker ends", || test_box.processes().is_empty());
 }
 
-/// Predictions of `source` in a thread of its own: sequence and digest of the model.
-fn predictions(address: &str) -> Receiver<(u64, String)> {
-    let mut events = EventStream::open(address, "/api/v1/events?source=test");
-    let (seen, predictions) = channel();
-    std::thread::spawn(move || {
-        while let Some(event) = events.next_event() {
-            let sequence = event.data["sequence"].as_u64().unwrap();
-            let model = event.data["model"].as_str().unwrap().to_owned();
-            if seen.send((sequence, model)).is_err() {
-                return;
-            }
-        }
-    });
-    predictions
-}
-
-/// The models in a folder of their own, under another name; gives the manifest.
-fn other_models(scratch: &Path) -> PathBuf {
-    let folder = scratch.join("models");
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
-    std::fs::create_dir(&folder).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        if entry.file_type().unwrap().is_file() {
-            std::fs::copy(entry.path(), folder.join(entry.file_name())).unwrap();
-        }
-    }
-    let manifest = folder.join("manifest.toml");
-    let text = std::fs::read_to_string(&manifest).unwrap();
-    let text = text.replace("name = \"mediapipe-hands\"", "name = \"other-hands\"");
-    std::fs::write(&manifest, text).unwrap();
-    manifest
-}
-
-fn with_model(infer: &str, trial_s: u64) -> String {
-    format!("{PATTERN}[restart]\ntrial_s = {trial_s}\n[infer]\nworkers = 2\n{infer}\n")
-}
-
-fn model(test_box: &TestBox) -> (String, String) {
-    let model = test_box.status().model.expect("a model is loaded");
-    (model.name, model.profile)
-}
-
-fn named(name: &str, profile: &str) -> (String, String) {
-    (name.to_owned(), profile.to_owned())
-}
-
-/// Goal: a new model takes over between two frames, worker by worker.
-/// Method: full, then lite, then another manifest, under one reader of predictions: no prediction
-/// comes twice, the workers are never anything but ready, and predictions name the new model. The
-/// predecessors are gone, and capture and gateway untouched.
+/// Goal: SIGHUP stops a box whose terminal was closed, as ever, and reloads while that is open.
+/// Method: a start on a terminal of its own; SIGHUP by hand, then the terminal goes.
 #[test]
-fn new_model_takes_over_while_the_old_one_serves() {
-    let test_box = start("reload_model", &with_model("", 1));
-    let manifest = other_models(&test_box.scratch());
-    let before = test_box.status();
-    let stream = predictions(&before.http);
-    let mut seen = HashSet::new();
-    let mut next = || {
-        let (sequence, model) = stream.recv_timeout(wait::DEADLINE).unwrap();
-        assert!(seen.insert(sequence), "{sequence} came twice");
-        model
-    };
-    let first = next();
-    let other = format!("profile = \"lite\"\nmanifest = \"{}\"", manifest.display());
-    let steps = [
-        ("profile = \"lite\"", named("mediapipe-hands", "lite")),
-        (other.as_str(), named("other-hands", "lite")),
-    ];
-    for (infer, expected) in steps {
-        write(&test_box, &with_model(infer, 1));
-        let mut command = test_box.command(&["reload"]).spawn().unwrap();
-        let end = wait::until("the command ends", || {
-            for unit in test_box.status().units {
-                assert_eq!(unit.state, UnitState::Ready, "{unit:?}");
-            }
-            command.try_wait().unwrap()
-        });
-        assert!(end.success(), "{}", test_box.log());
-        assert_eq!(model(&test_box), expected);
-    }
-    let digest = test_box.status().model.unwrap().sha256;
-    while next() != format!("sha256:{digest}") {}
-    assert_ne!(first, format!("sha256:{digest}"));
-    let after = test_box.status();
-    assert_eq!(replaced(&before, &after), ["infer/0", "infer/1"]);
-    assert_eq!(after.units[1].generation, 3, "{:?}", after.units);
-    wait::until_true("predecessors are gone", || {
-        test_box.processes().len() == 1 + 4
+fn closed_terminal_still_stops_the_box() {
+    let test_box = TestBox::builder("reload_terminal").build();
+    let addresses = ["--http", "127.0.0.1:0", "--wire", "127.0.0.1:0"];
+    let start = test_box.command(&[&["start", "--source", "pattern:"][..], &addresses].concat());
+    let words = std::iter::once(start.get_program()).chain(start.get_args());
+    let line: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
+    // util-linux: runs a command on a new terminal, which is closed when it ends.
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &format!("exec {}", line.join(" ")), "/dev/null"]);
+    let variables = start
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    terminal
+        .envs(variables)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    let mut terminal = terminal.spawn().unwrap();
+    let status = test_box.await_ready();
+    signal(status.pid, "HUP");
+    let last = wait::until("the reload ends", || {
+        test_box
+            .status()
+            .reload
+            .filter(|reload| reload.state.is_final())
     });
-    test_box.stop();
-}
-
-/// Goal: a worker with a new model that dies or hangs in its trial is followed by the old model at
-/// once, nothing else has changed by then, and the reason is told.
-/// Method: SIGKILL, then SIGSTOP of the first worker while the trial runs, with a key of the
-/// gateway in the same file. The command fails with the reason, `status` has it afterwards, and
-/// the other worker and the gateway were never touched. The old model's next reload works.
-#[test]
-fn model_that_fails_in_its_trial_is_taken_back() {
-    let old = format!("{}[watchdog]\ninfer_ms = 1000\n", with_model("", 600));
-    let new = old.replace("workers = 2", "workers = 2\nprofile = \"lite\"")
-        + "[gateway]\nmax_clients = 9";
-    let test_box = start("reload_trial", &old);
-    let others = |status: &BoxStatus| {
-        let mut processes = processes(status);
-        processes.remove("infer/0");
-        processes
-    };
-    let before = test_box.status();
-    for (deed, why) in [("KILL", "died: SIGKILL"), ("STOP", "hung")] {
-        write(&test_box, &new);
-        let mut command = test_box.command(&["reload"]);
-        let command = command.stdout(std::process::Stdio::piped());
-        let command = command
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let in_trial = test_box.await_status("the trial", |status| {
-            let state = status.reload.as_ref()?.state;
-            (state == ReloadState::Trial).then(|| status.clone())
-        });
-        assert_eq!(model(&test_box), named("mediapipe-hands", "lite"));
-        assert_eq!(others(&in_trial), others(&before), "it is tried alone");
-        signal(processes(&in_trial)["infer/0"].0.unwrap(), deed);
-        let output = command.wait_with_output().unwrap();
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(69), "{said}");
-        assert!(said.contains(why), "{said}");
-        let last = last_reload(&test_box);
-        assert_eq!(last.state, ReloadState::Reverted, "{last:?}");
-        assert!(last.problem.unwrap().contains(why));
-        let shown = text(&test_box.run(&["status"]));
-        assert!(shown.contains("reverted") && shown.contains(why), "{shown}");
-        test_box.await_ready();
-        assert_eq!(model(&test_box), named("mediapipe-hands", "full"));
-        assert_eq!(others(&test_box.status()), others(&before));
-    }
-    let said = reload(&test_box, &old);
-    assert!(said.starts_with("nothing changed\n"), "{said}");
-    test_box.stop();
+    assert_eq!(last.state, ReloadState::Unchanged);
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+    wait::until_true("the box stops", || test_box.processes().is_empty());
+    assert!(!test_box.segment().path().exists(), "the segment is left");
 }

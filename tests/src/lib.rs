@@ -4,10 +4,12 @@
 //! - [`client`]: its clients, as users write them; [`browser`]: the page as a viewer sees it.
 //! - [`wait`]: waiting on states, with the one deadline; [`process`]: signals.
 //! - [`demo`]: the demo clip and what is to be seen on it.
+//! - [`broken_model`]: a model that every check passes and that fails at work.
 //! - [`strip`]: the number that a test picture shows.
 //! - [`picture`] and [`random`]: frames whose every byte is known, for the ring's tests.
 
 pub mod binaries;
+pub mod broken_model;
 pub mod browser;
 pub mod client;
 pub mod demo;

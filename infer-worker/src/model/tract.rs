@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
 
-/// Loads the four networks of a profile, in the order of [`Step::ALL`].
+/// Loads the four networks of a profile, in the order of [`Step::ALL`], and runs each once.
 ///
 /// # Errors
 /// [`ModelError`] for the first file that is missing, damaged, of other shapes or unsupported.
@@ -152,12 +152,17 @@ impl TractNetwork {
         let state = prepare(parse(file)?).map_err(&unsupported)?;
         let zero = |port: &Port| Tensor::zero::<f32>(&port.shape).map(Arc::new);
         let inputs = file.inputs.iter().map(zero).collect::<TractResult<_>>();
-        Ok(Self {
+        let mut network = Self {
             name: file.name(),
             state,
-            inputs: inputs.map_err(unsupported)?,
+            inputs: inputs.map_err(&unsupported)?,
             outputs: tvec!(),
-        })
+        };
+        // The first run takes its memory, and shows a network that can be read but not run.
+        match network.run() {
+            Ok(()) => Ok(network),
+            Err(error) => Err(unsupported(TractError::msg(error.cause))),
+        }
     }
 }
 
