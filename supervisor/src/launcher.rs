@@ -3,6 +3,7 @@
 
 use crate::black_box::{BlackBox, Deceased};
 use crate::event::{Event, Whose};
+use crate::limits;
 use crate::logging::LEVEL_VARIABLE;
 use crate::orphans::Orphan;
 use crate::owned_segment::OwnedSegment;
@@ -141,6 +142,9 @@ impl<'s> Launcher<'s> {
             // The main loop is gone only when the whole process ends.
             let _ended = events.send(Event::Report(whose, report));
         })?;
+        if let Assignment::Gateway(gateway) = &order.work.assignment {
+            limits::allow_files(gateway.max_clients);
+        }
         let started = MonotonicNs::now();
         let (child, output) = match spawn(&self.program(order, role, channel.name())) {
             Ok(spawned) => spawned,
@@ -150,6 +154,7 @@ impl<'s> Launcher<'s> {
                 return Err(error);
             }
         };
+        limits::prefer_when_out_of_memory(child.id(), role);
         let mut process = Process {
             id: child.id(),
             handle: Handle::Child { child, channel },

@@ -10,6 +10,7 @@
 //! - [`black_box`]: what is kept of a process that died; [`postmortem`] shows it.
 //! - [`doctor`]: what will hurt later, and how to mend it.
 //! - [`herald`], [`passed`]: systemd is told how the box is doing, and passes sockets.
+//! - [`limits`]: open files, and whom the kernel ends first when memory runs out.
 //! - [`control_socket`], [`status`], [`terminal`]: how people and programs ask and are told.
 //!
 //! Neighbours: `shm-layout` for segment and messages; the three workers as programs beside this
@@ -30,6 +31,7 @@ pub mod hello_folder;
 pub mod herald;
 pub mod instance;
 pub mod launcher;
+pub mod limits;
 pub mod listeners;
 pub mod lock;
 pub mod logging;

@@ -13,6 +13,7 @@ mod doctor;
 mod drain;
 mod hang;
 mod kill;
+mod limits;
 mod new_model;
 mod notice;
 mod page;

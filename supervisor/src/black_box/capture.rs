@@ -133,13 +133,7 @@ fn report(segment: &Segment, deceased: &Deceased<'_>, now: MonotonicNs, died_at_
         generation: deceased.generation,
         pid: deceased.pid,
         cause: deceased.death.to_string(),
-        core: matches!(
-            deceased.death,
-            Death::Killed {
-                core_dumped: true,
-                ..
-            }
-        ),
+        core: deceased.death.left_core(),
         died_at_us,
         up_ms: ms(now.since(deceased.started)),
         stage: stage.and_then(|(stage, _)| stage),

@@ -2,22 +2,22 @@
 
 use super::Finding;
 use crate::config::Gateway;
+use crate::limits::{OTHER_FILES, files_for};
 use nix::sys::resource::{Resource, getrlimit};
-
-/// Files that the gateway has open beside one for each client.
-const OTHER_FILES: u64 = 64;
 
 pub(super) fn look(config: &Gateway) -> Vec<Finding> {
     let soft = |resource| getrlimit(resource).map_or(u64::MAX, |(soft, _)| soft);
+    let hard = |resource| getrlimit(resource).map_or(u64::MAX, |(_, hard)| hard);
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
     vec![
-        check_files(soft(Resource::RLIMIT_NOFILE), config.max_clients),
+        // The soft limit is raised as far as this one allows.
+        check_files(hard(Resource::RLIMIT_NOFILE), config.max_clients),
         check_core(soft(Resource::RLIMIT_CORE), pattern.trim()),
     ]
 }
 
 fn check_files(allowed: u64, max_clients: u32) -> Finding {
-    let needed = u64::from(max_clients) + OTHER_FILES;
+    let needed = files_for(max_clients as usize);
     if needed <= allowed {
         let says = format!("{allowed} allowed, {needed} needed for {max_clients} clients");
         return Finding::ok("open files", says);
@@ -28,7 +28,7 @@ fn check_files(allowed: u64, max_clients: u32) -> Finding {
             "about {fit} clients fit, `gateway.max_clients` is {max_clients}"
         ))
         .mend(format!(
-            "`ulimit -n {needed}` before the start, `LimitNOFILE={needed}` in a systemd unit, or \
+            "`ulimit -Hn {needed}` before the start, `LimitNOFILE={needed}` in a systemd unit, or \
              lower `gateway.max_clients`"
         ))
 }
@@ -59,7 +59,7 @@ mod tests {
         let finding = check_files(256, 256);
         assert_eq!(finding.level, Level::Warn);
         assert!(finding.means.unwrap().contains("192"));
-        assert!(finding.mend.unwrap().contains("ulimit -n 320"));
+        assert!(finding.mend.unwrap().contains("ulimit -Hn 320"));
     }
 
     #[test]

@@ -23,6 +23,18 @@ pub enum Death {
 }
 
 impl Death {
+    /// Whether the kernel wrote a core file, or gave it to a program.
+    #[must_use]
+    pub fn left_core(self) -> bool {
+        matches!(
+            self,
+            Self::Killed {
+                core_dumped: true,
+                ..
+            }
+        )
+    }
+
     /// Whether starting it again without a change from outside cannot help.
     #[must_use]
     pub fn is_permanent(self) -> bool {

@@ -16,6 +16,7 @@ use crate::black_box::Deceased;
 use crate::config::{Restart, Watchdog as Limits};
 use crate::event::Whose;
 use crate::launcher::{Launcher, Order, Process};
+use crate::limits::core_place;
 use crate::listeners::Listeners;
 use crate::unit::death::Death;
 use crate::unit::policy::{Action, Event, Jitter, Policy, State};
@@ -310,6 +311,7 @@ impl<'s> Units<'s> {
                 self.start_at_once(whose.unit);
             }
         }
+        let process_id = process.id();
         process.close();
         let unit = &self.units[whose.unit];
         let name = &unit.plan.name;
@@ -320,6 +322,9 @@ impl<'s> Units<'s> {
                 leases => format!(" ({leases} leased frames given back)"),
             };
             tracing::warn!("{name} died: {death}{held}{next}");
+            if death.left_core() {
+                tracing::info!("{name}: core file: {}", core_place(process_id));
+            }
         } else {
             tracing::info!("{name} stopped{next}");
         }
