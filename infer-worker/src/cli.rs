@@ -1,11 +1,12 @@
-//! The commands for people: `predict`, `check-model`, `agree`. A supervisor that starts the worker
+//! The commands for people: `predict`, `check-model`, `agree`, `bench`. A supervisor that starts the worker
 //! uses none of them.
 //!
 //! Neighbours: `main` comes here unless it was started as a worker. Data goes to stdout, complaints
 //! to stderr as `error: …` and `hint: …`.
 
 use crate::agree::{self, AgreeError, reference::Reference, reference::ReferenceError};
-use crate::model::{ModelError, ModelSet, Step, locate, tract};
+use crate::bench::{self, BenchError};
+use crate::model::{Engine, ModelError, ModelSet, Step, locate, tract};
 use crate::pipeline::Pipeline;
 use crate::predict;
 use clap::{Args, Parser, Subcommand};
@@ -28,6 +29,7 @@ Examples:
   infer-worker predict hand.jpg other.png
   infer-worker check-model --profile lite
   infer-worker agree --clip clip.mjpeg --reference clip.json
+  infer-worker bench --clip clip.mjpeg
 
 The supervisor starts this program as a worker with --control; that form is not for people.";
 
@@ -40,6 +42,9 @@ enum Command {
         /// Most hands to report, 1 to 4
         #[arg(long, default_value_t = 2, value_parser = hands_max)]
         max_hands: usize,
+        /// Kernels for the large networks: auto, avx512, avx2, neon, scalar, plain
+        #[arg(long, default_value = "auto", value_name = "SET")]
+        kernels: Engine,
         /// JPEG or PNG files
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<PathBuf>,
@@ -65,6 +70,26 @@ enum Command {
         /// Most hands to look for, 1 to 4
         #[arg(long, default_value_t = 2, value_parser = hands_max)]
         max_hands: usize,
+        /// Kernels for the large networks: auto, avx512, avx2, neon, scalar, plain
+        #[arg(long, default_value = "auto", value_name = "SET")]
+        kernels: Engine,
+    },
+    /// Measure what a frame of a clip costs, in CPU time, for each kernel set
+    Bench {
+        #[command(flatten)]
+        model: ModelArgs,
+        /// A file of concatenated JPEGs
+        #[arg(long)]
+        clip: PathBuf,
+        /// Rounds over the clip, 1 to 1000; the sets take turns
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        rounds: u16,
+        /// Only these kernels, by name [default: all that this processor can run]
+        #[arg(long, value_name = "SET", value_delimiter = ',')]
+        kernels: Vec<Engine>,
+        /// Print one JSON object per set, with every round
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -107,6 +132,8 @@ enum CommandError {
     },
     #[error(transparent)]
     Agree(#[from] AgreeError),
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     #[error("cannot write the result: {0}")]
     Write(#[from] io::Error),
 }
@@ -114,18 +141,19 @@ enum CommandError {
 impl CommandError {
     fn hint(&self) -> &'static str {
         match self {
-            Self::Model(error) => error.hint(),
+            Self::Model(error) | Self::Bench(BenchError::Model(error)) => error.hint(),
             Self::Read { .. } => "check the path and the permissions",
             Self::Reference { .. } | Self::Agree(_) => {
                 "give a clip and the reference that was made from it; see models/README.md"
             }
+            Self::Bench(_) => "give a file of concatenated JPEGs",
             Self::Write(_) => "check where the output goes",
         }
     }
 
     fn reason(&self) -> ExitReason {
         match self {
-            Self::Model(_) => ExitReason::Config,
+            Self::Model(_) | Self::Bench(BenchError::Model(_)) => ExitReason::Config,
             _ => ExitReason::Unavailable,
         }
     }
@@ -166,9 +194,10 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
         Command::Predict {
             model,
             max_hands,
+            kernels,
             images,
         } => {
-            let mut pipeline = Pipeline::load(model.open()?, *max_hands)?;
+            let mut pipeline = Pipeline::load_on(*kernels, model.open()?, *max_hands)?;
             let (mut out, mut complaints) = (io::stdout().lock(), io::stderr().lock());
             let bad = predict::run(&mut pipeline, images, &mut out, &mut complaints)?;
             Ok(if bad == 0 {
@@ -183,8 +212,9 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             clip,
             reference,
             max_hands,
+            kernels,
         } => {
-            let mut pipeline = Pipeline::load(model.open()?, *max_hands)?;
+            let mut pipeline = Pipeline::load_on(*kernels, model.open()?, *max_hands)?;
             let text = String::from_utf8_lossy(&read(reference)?).into_owned();
             let expected = Reference::parse(&text).map_err(|cause| CommandError::Reference {
                 path: reference.clone(),
@@ -192,6 +222,29 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             })?;
             let report = agree::run(&mut pipeline, &read(clip)?, &expected)?;
             writeln!(io::stdout(), "{report}")?;
+            Ok(ExitReason::Stopped)
+        }
+        Command::Bench {
+            model,
+            clip,
+            rounds,
+            kernels,
+            json,
+        } => {
+            let named = (!kernels.is_empty()).then(|| kernels.clone());
+            let engines = named.unwrap_or_else(Engine::all);
+            let all = bench::run(&model.open()?, &engines, &read(clip)?, (*rounds).into())?;
+            let mut out = io::stdout().lock();
+            if !json {
+                writeln!(out, "{}", bench::HEADER)?;
+            }
+            for series in all {
+                if *json {
+                    writeln!(out, "{}", series.to_json())?;
+                } else {
+                    writeln!(out, "{series}")?;
+                }
+            }
             Ok(ExitReason::Stopped)
         }
     }

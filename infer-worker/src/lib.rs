@@ -2,7 +2,7 @@
 //!
 //! The path of a frame: [`run`] takes the newest frame that no worker has taken, [`image`] decodes
 //! it, [`recognizer`] runs the networks of [`model`] by the rules of [`hand`], and `run` publishes
-//! what was found.
+//! what was found. The networks run on our own [`kernels`] where these know them.
 //!
 //! Neighbours: frames come from and predictions go to shared memory (`shm-layout`); the supervisor
 //! starts the worker and, before that, asks `check-model`. The model runtime lives in this crate
@@ -10,11 +10,13 @@
 //! frame that it names.
 
 pub mod agree;
+pub mod bench;
 pub mod cli;
 pub mod complaint;
 pub mod fractions;
 pub mod hand;
 pub mod image;
+pub mod kernels;
 pub mod model;
 pub mod pipeline;
 pub mod predict;

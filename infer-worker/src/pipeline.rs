@@ -8,7 +8,7 @@ use crate::fractions::{to_published, tracked_regions};
 use crate::hand::region::Region;
 use crate::hand::tracker;
 use crate::image::{self, ImageError, Picture, Size};
-use crate::model::{ModelError, ModelSet, RunError};
+use crate::model::{Engine, ModelError, ModelSet, RunError};
 use crate::recognizer::{Plan, Recognizer};
 use shm_layout::{FrameMeta, Hand, Prediction};
 
@@ -35,19 +35,32 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Loads the model's networks.
+    /// Loads the model's networks, to run on the fastest code for this processor.
     ///
     /// # Errors
     /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
     pub fn load(model: ModelSet, hands_max: usize) -> Result<Self, ModelError> {
+        Self::load_on(Engine::best(), model, hands_max)
+    }
+
+    /// As [`load`](Self::load), to run on the code that `engine` names.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_on(engine: Engine, model: ModelSet, hands_max: usize) -> Result<Self, ModelError> {
         Ok(Self {
-            recognizer: Recognizer::load(&model)?,
+            recognizer: Recognizer::load(&model, engine)?,
             model,
             hands_max,
             picture: Picture::default(),
             tracked: Vec::new(),
             detects: false,
         })
+    }
+
+    /// Changes the most hands to report.
+    pub fn set_hands_max(&mut self, hands_max: usize) {
+        self.hands_max = hands_max;
     }
 
     /// The model that runs.

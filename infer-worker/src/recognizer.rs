@@ -9,7 +9,7 @@ use crate::hand::palm::PalmDecoder;
 use crate::hand::region::Region;
 use crate::hand::{FoundHand, LANDMARKS, Landmarks, gesture, landmark, palm, tracker};
 use crate::image::Picture;
-use crate::model::{ModelError, ModelSet, Network, RunError, tract};
+use crate::model::{Engine, ModelError, ModelSet, Network, RunError, tract};
 
 /// What is known before a frame is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -35,12 +35,12 @@ pub struct Recognizer {
 }
 
 impl Recognizer {
-    /// Loads the networks of a profile; takes a few tenths of a second.
+    /// Loads the networks of a profile; takes some tens of milliseconds.
     ///
     /// # Errors
     /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
-    pub fn load(model: &ModelSet) -> Result<Self, ModelError> {
-        let [palm, landmark, embedder, classifier] = tract::load(model)?;
+    pub fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
+        let [palm, landmark, embedder, classifier] = tract::load(model, engine)?;
         Ok(Self {
             palm,
             landmark,

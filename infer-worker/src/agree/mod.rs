@@ -104,7 +104,7 @@ pub fn run(
 
 /// Time that this thread has spent on a processor: unlike the wall clock, it hardly depends on what
 /// else the machine does.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let clock = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
     clock.map_or(Duration::ZERO, Duration::from)
 }
@@ -122,7 +122,7 @@ fn answer(hand: &Hand, outcome: &Outcome) -> Answer {
 }
 
 /// What the prediction slot would hold for the next frame.
-fn prediction(sequence: u64, outcome: Outcome) -> Prediction {
+pub(crate) fn prediction(sequence: u64, outcome: Outcome) -> Prediction {
     Prediction {
         sequence: Sequence(sequence),
         generation: Generation(0),

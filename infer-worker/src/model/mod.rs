@@ -2,17 +2,21 @@
 //!
 //! - [`manifest`] reads `manifest.toml` and proves that each file is what it says;
 //! - [`network`] is what a step of the recogniser expects of its network, and how it runs one;
-//! - [`tract`] runs networks with tract; [`locate`] finds the model folder.
+//! - [`tract`] runs networks with tract, on its own operators or on those of [`fused`];
+//! - [`engine`] names what runs them; [`locate`] finds the model folder.
 //!
 //! Neighbours: `recognizer` gets four loaded networks; the supervisor's start asks through
 //! `check-model`. Every check happens here, before the first frame, never per frame.
 
+pub mod engine;
 pub mod error;
+pub mod fused;
 pub mod locate;
 pub mod manifest;
 pub mod network;
 pub mod tract;
 
+pub use engine::Engine;
 pub use error::ModelError;
 pub use manifest::ModelSet;
 pub use network::{Network, RunError, Step};

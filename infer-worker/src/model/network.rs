@@ -41,6 +41,12 @@ impl Step {
         }
     }
 
+    /// Whether its network is one of convolutions, for which there are kernels of our own.
+    #[must_use]
+    pub const fn is_convolutional(self) -> bool {
+        matches!(self, Self::PalmDetection | Self::HandLandmark)
+    }
+
     /// Shapes of the inputs that the recogniser fills.
     #[must_use]
     pub fn inputs(self) -> &'static [&'static [usize]] {

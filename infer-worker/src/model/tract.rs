@@ -1,13 +1,16 @@
 //! Runs networks with tract.
 //!
-//! Neighbours: `manifest` hands over the bytes that it checked; `recognizer` sees the trait only.
-//! The ONNX protobuf and the unoptimised graph are gone once a network is loaded.
+//! Neighbours: `manifest` hands over the bytes that it checked; `fused` makes operators of our own;
+//! `recognizer` sees the trait only. The ONNX protobuf and the unoptimised graph are gone once a
+//! network is loaded.
 
+use super::fused::{self, memory::Memory};
 use super::manifest::NetworkFile;
 use super::network::{Network, Port, RunError};
-use super::{ModelError, ModelSet, Step};
+use super::{Engine, ModelError, ModelSet, Step};
 use std::fmt;
 use std::sync::Arc;
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
 
@@ -15,9 +18,16 @@ use tract_onnx::tract_hir::infer::Factoid;
 ///
 /// # Errors
 /// [`ModelError`] for the first file that is missing, damaged, of other shapes or unsupported.
-pub fn load(model: &ModelSet) -> Result<[Box<dyn Network>; 4], ModelError> {
+pub fn load(model: &ModelSet, engine: Engine) -> Result<[Box<dyn Network>; 4], ModelError> {
+    let memory = Arc::new(Memory::default());
     let load = |step: Step| -> Result<Box<dyn Network>, ModelError> {
-        Ok(Box::new(TractNetwork::load(model.network(step))?))
+        let engine = if step.is_convolutional() {
+            engine
+        } else {
+            Engine::Plain
+        };
+        let network = TractNetwork::load(model.network(step), engine, &memory)?;
+        Ok(Box::new(network))
     };
     let [palm, landmark, embedder, classifier] = Step::ALL;
     Ok([
@@ -33,19 +43,23 @@ pub fn load(model: &ModelSet) -> Result<[Box<dyn Network>; 4], ModelError> {
 /// # Errors
 /// As [`load`].
 pub fn check(model: &ModelSet) -> Result<(), ModelError> {
-    Step::ALL
-        .into_iter()
-        .try_for_each(|step| parse(model.network(step)).map(|_| ()))
+    Step::ALL.into_iter().try_for_each(|step| {
+        let file = model.network(step);
+        typed(file, &parse(file)?).map(|_| ())
+    })
 }
 
-/// Reads a file's graph and compares its ports with the manifest.
-fn parse(file: &NetworkFile) -> Result<TypedModel, ModelError> {
+/// Reads a file's graph.
+fn parse(file: &NetworkFile) -> Result<ModelProto, ModelError> {
     let bytes = file.read()?;
+    let proto = onnx().proto_model_for_read(&mut bytes.as_slice());
+    proto.map_err(unsupported(file))
+}
+
+/// Translates a graph into tract's operators and compares its ports with the manifest.
+fn typed(file: &NetworkFile, proto: &ModelProto) -> Result<TypedModel, ModelError> {
     let unsupported = unsupported(file);
-    let mut graph = onnx()
-        .model_for_read(&mut bytes.as_slice())
-        .map_err(&unsupported)?;
-    drop(bytes);
+    let mut graph = onnx().model_for_proto_model(proto).map_err(&unsupported)?;
     check_inputs(file, &mut graph)?;
     let names: Vec<&str> = file.outputs.iter().map(|port| port.name.as_str()).collect();
     if let Err(error) = graph.select_outputs_by_name(&names) {
@@ -135,6 +149,26 @@ fn misfit(file: &NetworkFile, port: &str, expected: String, found: String) -> Mo
     }
 }
 
+/// The graph in operators of our own, if these are asked for and know it.
+fn fused_model(
+    file: &NetworkFile,
+    proto: &ModelProto,
+    engine: Engine,
+    memory: &Arc<Memory>,
+) -> Option<TypedModel> {
+    let Engine::Fused(kernels) = engine else {
+        return None;
+    };
+    match fused::compile(proto, &file.inputs, &file.outputs, kernels, memory) {
+        Ok(model) => Some(model),
+        Err(refusal) => {
+            let name = file.name();
+            tracing::warn!("{name}: runs on tract's own operators, which are slower: {refusal}");
+            None
+        }
+    }
+}
+
 /// One network, ready to run again and again on the same memory.
 struct TractNetwork {
     name: String,
@@ -144,12 +178,18 @@ struct TractNetwork {
 }
 
 impl TractNetwork {
-    fn load(file: &NetworkFile) -> Result<Self, ModelError> {
+    fn load(file: &NetworkFile, engine: Engine, memory: &Arc<Memory>) -> Result<Self, ModelError> {
         let unsupported = unsupported(file);
-        let prepare = |typed: TypedModel| -> TractResult<TypedSimpleState> {
-            typed.into_optimized()?.into_runnable()?.spawn()
+        let proto = parse(file)?;
+        let model = match fused_model(file, &proto, engine, memory) {
+            Some(model) => model,
+            None => typed(file, &proto)?
+                .into_optimized()
+                .map_err(&unsupported)?,
         };
-        let state = prepare(parse(file)?).map_err(&unsupported)?;
+        drop(proto);
+        let prepare = |model: TypedModel| model.into_runnable()?.spawn();
+        let state = prepare(model).map_err(&unsupported)?;
         let zero = |port: &Port| Tensor::zero::<f32>(&port.shape).map(Arc::new);
         let inputs = file.inputs.iter().map(zero).collect::<TractResult<_>>();
         let mut network = Self {
