@@ -8,10 +8,12 @@
 //! prediction slot, so this loop keeps no state that a restart could lose.
 
 use crate::complaint::Complaints;
+use crate::idle::Idle;
 use crate::image::ImageError;
 use crate::model::{ModelError, ModelSet, RunError, locate};
 use crate::pipeline::{Outcome, Pipeline};
 use crate::rotation::Rotation;
+use crate::trim::trim;
 use shm_layout::control::{Assignment, FromWorker, InferAssignment, ModelInfo};
 use shm_layout::exit::ExitReason;
 use shm_layout::prediction::{HANDS_MAX, PredictionSlot};
@@ -37,6 +39,7 @@ struct Feed<'s> {
     predictions: PredictionSlot<'s>,
     complaints: Complaints,
     corrupt: u64,
+    idle: Idle,
 }
 
 /// What is remembered of a frame after its lease has ended.
@@ -59,6 +62,7 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
     let mut pipeline = load(work).map_err(|error| {
         WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
     })?;
+    trim();
     worker.send(FromWorker::Model(model_info(pipeline.model())));
     let frame_ms = pace_ms(worker, &mut pipeline)?;
     worker.send(FromWorker::Pace { frame_ms });
@@ -109,7 +113,8 @@ fn failed(error: RunError) -> WorkerFailure {
     WorkerFailure::bug(error.to_string())
 }
 
-/// Takes and answers the newest frame of a source; false if there was none to take.
+/// Takes and answers the newest frame of a source; false if there was none to take, or nobody has
+/// been there for a while and it is too early for another look.
 fn serve(
     worker: &Worker,
     lane: usize,
@@ -121,6 +126,10 @@ fn serve(
     let corrupt = feed.frames.corrupt();
     worker.count(Counter::CorruptFrames, corrupt - feed.corrupt);
     feed.corrupt = corrupt;
+    let last = feed.predictions.latest();
+    if !feed.idle.is_due(last.as_ref(), MonotonicNs::now()) {
+        return Ok(false);
+    }
     let Some(lease) = feed.frames.take_latest() else {
         return Ok(false);
     };
@@ -231,6 +240,7 @@ fn feeds<'s>(
             predictions: segment.predictions(source)?,
             complaints: Complaints::default(),
             corrupt: 0,
+            idle: Idle::new(work.idle_fps, MonotonicNs::now()),
         })
     };
     work.sources.iter().enumerate().map(feed).collect()

@@ -80,6 +80,7 @@ fn infer(lane: usize, sources: &[SourceConfig], config: &Config) -> InferAssignm
         manifest: (!infer.manifest.as_os_str().is_empty()).then(|| infer.manifest.clone()),
         profile: infer.profile.clone(),
         max_hands: infer.max_hands as usize,
+        idle_fps: infer.idle_fps,
     }
 }
 

@@ -208,6 +208,8 @@ pub struct InferAssignment {
     pub profile: String,
     /// Most hands to look for, 1..=`prediction::HANDS_MAX`.
     pub max_hands: usize,
+    /// Least looks per second at a source in which nobody shows a hand.
+    pub idle_fps: u32,
 }
 
 /// The work of the gateway.
@@ -316,6 +318,7 @@ mod tests {
                 manifest: Some("/m/manifest.toml".into()),
                 profile: "lite".into(),
                 max_hands: 2,
+                idle_fps: 10,
             }),
             Assignment::Gateway(GatewayAssignment {
                 instance: "default".into(),

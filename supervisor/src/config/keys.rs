@@ -137,7 +137,8 @@ fn infer(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigErr
         &mut infer.manifest,
     )?;
     let hands = shm_layout::prediction::HANDS_MAX as u32;
-    section.integer("max_hands", 1..=hands, &mut infer.max_hands)
+    section.integer("max_hands", 1..=hands, &mut infer.max_hands)?;
+    section.integer("idle_fps", 3..=240, &mut infer.idle_fps)
 }
 
 fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigError> {

@@ -57,6 +57,8 @@ pub struct Infer {
     pub manifest: PathBuf,
     /// Most hands that are looked for in one frame.
     pub max_hands: u32,
+    /// Frames per second that are looked at while nobody shows a hand.
+    pub idle_fps: u32,
 }
 
 /// `[gateway]`: where clients connect, and how many may.
@@ -157,6 +159,7 @@ impl Default for Infer {
             profile: "full".to_owned(),
             manifest: PathBuf::new(),
             max_hands: 2,
+            idle_fps: 10,
         }
     }
 }

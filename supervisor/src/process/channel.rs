@@ -146,6 +146,7 @@ mod tests {
             manifest: None,
             profile: "full".to_owned(),
             max_hands: 2,
+            idle_fps: 10,
         };
         Start {
             assignment: Assignment::Infer(infer),
