@@ -5,8 +5,10 @@
 //! socket and no segment, so everything that faces the network can be tested without a box.
 
 use crate::clients::{ClientLimits, Clients, Protocol};
+use crate::picture_feed::FrameWatch;
 use crate::prediction_feed::{PredictionFeed, PredictionWatch};
-use crate::source_feed::{FrameWatch, SourceFeed};
+use crate::rendition::{Rendition, Studio, TooMany};
+use crate::source_feed::SourceFeed;
 use crate::status_feed::StatusFeed;
 use crate::stopping::{StopSwitch, Stopping};
 use std::sync::Arc;
@@ -23,6 +25,10 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a source may give no frames, for no known reason, until its viewers get a notice.
     pub notice_after: Duration,
+    /// How many renditions (sizes, qualities, overlays) may be watched at once.
+    pub max_renditions: usize,
+    /// JPEG quality where nobody asks for another, 1..=100.
+    pub jpeg_quality: u8,
 }
 
 /// Connections beyond `max_clients` that are kept for short requests, so that the page, the status
@@ -48,12 +54,15 @@ pub struct ConnectionCounters {
     pub refused: AtomicU64,
     /// Failed calls of accept, for want of file descriptors or memory.
     pub accept_failures: AtomicU64,
+    /// Clients refused because [`Limits::max_renditions`] was reached.
+    pub renditions_refused: AtomicU64,
 }
 
 /// Everything that the gateway serves.
 #[derive(Debug)]
 pub struct Hub {
     sources: Vec<Arc<SourceFeed>>,
+    studio: Arc<Studio>,
     predictions: PredictionFeed,
     status: StatusFeed,
     clients: Arc<Clients>,
@@ -68,11 +77,14 @@ pub struct Hub {
 impl Hub {
     /// A hub for sources of these names, in the order of the config.
     pub fn new<'a>(source_names: impl IntoIterator<Item = &'a str>, limits: Limits) -> Self {
+        let sources: Vec<_> = source_names
+            .into_iter()
+            .map(|name| Arc::new(SourceFeed::new(name)))
+            .collect();
+        let studio = Studio::new(sources.len(), limits.max_renditions, limits.jpeg_quality);
         Self {
-            sources: source_names
-                .into_iter()
-                .map(|name| Arc::new(SourceFeed::new(name)))
-                .collect(),
+            sources,
+            studio: Arc::new(studio),
             predictions: PredictionFeed::new(),
             status: StatusFeed::new(),
             clients: Arc::new(Clients::new(limits.clients)),
@@ -136,6 +148,43 @@ impl Hub {
         Some(watch)
     }
 
+    /// The same in another form, at most `fps` pictures a second.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] when no other form may be made beside those that are watched; it is counted.
+    pub fn watch_rendition(
+        &self,
+        source: usize,
+        protocol: Protocol,
+        wish: Rendition,
+        fps: Option<f64>,
+    ) -> Result<Option<FrameWatch>, TooMany> {
+        // Watched first: from here on the pump hands on what comes.
+        let Some(watch) = self.watch_frames(source, protocol) else {
+            return Ok(None);
+        };
+        let watch = watch.paced(fps);
+        let feed = self.sources.get(source).filter(|_| !wish.is_original());
+        let Some(feed) = feed else {
+            return Ok(Some(watch));
+        };
+        match self.studio.seat(source, feed, wish, fps) {
+            Ok(seat) => Ok(Some(watch.seated(seat))),
+            Err(too_many) => {
+                let refused = &self.connections.renditions_refused;
+                refused.fetch_add(1, Ordering::Relaxed);
+                Err(too_many)
+            }
+        }
+    }
+
+    /// Who makes pictures in other forms.
+    #[must_use]
+    pub fn studio(&self) -> &Arc<Studio> {
+        &self.studio
+    }
+
     /// The predictions from now on, of one source or of all.
     #[must_use]
     pub fn watch_predictions(&self, source: Option<usize>, protocol: Protocol) -> PredictionWatch {
@@ -156,11 +205,13 @@ impl Hub {
     pub async fn fan_out_frames(&self) {
         self.fresh.notified().await;
         self.sources.iter().for_each(|source| source.fan_out());
+        self.studio.fan_out();
     }
 
     /// Tells every client's task to end.
     pub fn stop(&self) {
         self.stop_switch.stop();
+        self.studio.stop();
     }
 
     /// Something to wait for the end with.

@@ -2,9 +2,10 @@
 //!
 //! - [`run`]: the gateway on one screen; start here.
 //! - [`pump`]: from shared memory to the feeds; [`jpeg`]: raw frames to JPEG.
-//! - [`notice`]: the picture that viewers see while a source gives none.
-//! - [`hub`]: what pump and clients share: [`source_feed`], [`prediction_feed`], [`status_feed`],
-//!   [`clients`], [`stopping`].
+//! - [`notice`]: the picture that viewers see while a source gives none; [`drawing`]: on what.
+//! - [`rendition`]: the same pictures smaller, or with the hands drawn in.
+//! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
+//!   [`prediction_feed`], [`status_feed`], [`clients`], [`stopping`].
 //! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket.
 //! - [`http`], [`wire`]: the protocols; [`frame_message`]: a frame as all of them send it.
 //!
@@ -15,14 +16,17 @@
 
 pub mod accept;
 pub mod clients;
+pub mod drawing;
 pub mod frame_message;
 pub mod guarded_io;
 pub mod http;
 pub mod hub;
 pub mod jpeg;
 pub mod notice;
+pub mod picture_feed;
 pub mod prediction_feed;
 pub mod pump;
+pub mod rendition;
 pub mod run;
 pub mod server;
 pub mod source_feed;

@@ -1,8 +1,9 @@
 //! The gateway from its assignment to its end, on one screen.
 //!
-//! Two threads: this one is the pump, which turns whenever something happens in the segment; the
-//! other one runs the async side ([`crate::server`]), where all the clients are. The pump beats
-//! only if the other one also turned since: a gateway of which either half hangs is restarted.
+//! Three threads: this one is the pump, which turns whenever something happens in the segment;
+//! another runs the async side ([`crate::server`]), where all the clients are; the third makes
+//! pictures in other forms ([`crate::rendition`]) while somebody wants some. The pump beats only if
+//! the others also came on since: a gateway of which any part hangs is restarted.
 //! Neighbours: [`crate::pump`] upstream of the clients, [`crate::hub`] between the two threads.
 
 use crate::clients::ClientLimits;
@@ -24,7 +25,7 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(100);
 /// How often the supervisor hears what the gateway carries.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Stack of the async side's thread; what its tasks need lies on the heap.
+/// Stack of each of the other threads; what they need lies on the heap.
 const STACK_BYTES: usize = 512 * 1024;
 
 /// Serves until the worker is asked to drain.
@@ -42,12 +43,7 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         http: worker.take_listener(FD_HTTP)?,
         wire: worker.take_listener(FD_WIRE)?,
     };
-    let pump = Pump::new(
-        worker.segment(),
-        worker.place(),
-        &hub,
-        assignment.jpeg_quality,
-    )?;
+    let pump = Pump::new(worker.segment(), worker.place(), &hub)?;
     let activity = worker.segment().activity_event();
     std::thread::scope(|scope| {
         let serving = std::thread::Builder::new()
@@ -56,6 +52,11 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
             .spawn_scoped(scope, || {
                 server::serve(&hub, listeners, move || activity.signal())
             })
+            .map_err(broken)?;
+        std::thread::Builder::new()
+            .name("renditions".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || hub.studio().work(&hub))
             .map_err(broken)?;
         turn_until_drained(worker, &hub, pump, || serving.is_finished());
         hub.stop();
@@ -74,17 +75,18 @@ fn turn_until_drained(
     has_server_ended: impl Fn() -> bool,
 ) {
     let activity = worker.segment().activity_event();
-    let mut last_pulse = 0;
+    let (mut last_pulse, mut last_studio) = (0, (false, 0));
     let mut last_report = MonotonicNs::now();
     while !worker.should_drain() && !has_server_ended() {
         let seen = activity.observe();
-        let pulse = hub.pulse();
-        if pulse != last_pulse {
+        let (pulse, studio) = (hub.pulse(), hub.studio().pulse());
+        let is_studio_well = studio != last_studio || !studio.0;
+        if pulse != last_pulse && is_studio_well {
             if last_pulse == 0 {
                 worker.ready();
             }
             worker.beat(Stage::Waiting);
-            last_pulse = pulse;
+            (last_pulse, last_studio) = (pulse, studio);
         }
         if let Some(status) = worker.box_status() {
             hub.status().set(status);
@@ -120,6 +122,8 @@ fn limits(assignment: &GatewayAssignment) -> Limits {
         clients,
         write_timeout: Duration::from_millis(assignment.write_timeout_ms),
         notice_after: Duration::from_millis(assignment.notice_after_ms),
+        max_renditions: assignment.max_renditions,
+        jpeg_quality: assignment.jpeg_quality,
     }
 }
 

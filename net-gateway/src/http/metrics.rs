@@ -2,13 +2,13 @@
 //!
 //! The figures are counted where they arise; here they are only read, at the scrape.
 
-use super::api::word;
+use super::api::{NO_STORE, word};
 use super::error::ApiError;
 use crate::clients::{ByProtocol, Protocol};
 use crate::hub::Hub;
 use crate::source_feed::{SourceCounters, read};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
@@ -37,7 +37,8 @@ pub async fn get(State(hub): State<Arc<Hub>>) -> Result<Response, ApiError> {
             "please report this",
         )
     })?;
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
+    let content_type = (header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+    Ok(([content_type, NO_STORE], text).into_response())
 }
 
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Figures {
             &'static str,
             fn(&SourceCounters) -> &AtomicU64,
         );
-        let counters: [Counter; 7] = [
+        let counters: [Counter; 10] = [
             (
                 "frames_published",
                 "Frames published in the source's ring",
@@ -86,6 +87,21 @@ impl Figures {
             ("notices", "Notices drawn in place of frames", |c| {
                 &c.notices
             }),
+            (
+                "renditions",
+                "Pictures made in another size, quality or with hands, each once for all",
+                |c| &c.renditions,
+            ),
+            (
+                "rendition_failures",
+                "Pictures that could not be made so",
+                |c| &c.rendition_failures,
+            ),
+            (
+                "renditions_skipped",
+                "Pictures not made so, because newer ones came first",
+                |c| &c.renditions_skipped,
+            ),
             ("predictions", "Predictions read", |c| &c.predictions),
             (
                 "predictions_missed",
@@ -158,10 +174,10 @@ impl Figures {
             encode_family(encoder, name, help, metric_type, samples)?;
         }
         let connections = hub.connections();
-        let refused = clients
-            .refused()
-            .into_iter()
-            .chain([("max_connections", read(&connections.refused))]);
+        let refused = clients.refused().into_iter().chain([
+            ("max_connections", read(&connections.refused)),
+            ("max_renditions", read(&connections.renditions_refused)),
+        ]);
         let samples = refused.map(|(limit, count)| (vec![("limit", limit)], count));
         let help = "Clients and connections refused at a limit";
         encode_family(

@@ -1,6 +1,6 @@
 //! The HTTP side: routes, and one connection from its first request to its end.
 //!
-//! - [`stream`], [`snapshot`]: video; [`events`], [`ws`]: predictions and more as they come;
+//! - [`stream`], [`snapshot`]: video, as [`wishes`] says; [`events`], [`ws`]: predictions and more as they come;
 //! - [`api`]: status, sources, latest prediction, health; [`metrics`]: for Prometheus;
 //! - [`page`]: the web page; [`extract`], [`error`]: what a request says, and refusals as JSON.
 //!
@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod page;
 pub mod snapshot;
 pub mod stream;
+pub mod wishes;
 pub mod ws;
 
 use crate::guarded_io::GuardedIo;

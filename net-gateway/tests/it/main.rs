@@ -10,6 +10,7 @@ mod events;
 mod notice;
 mod pages;
 mod raw_frames;
+mod renditions;
 mod stream;
 mod wire;
 mod ws;

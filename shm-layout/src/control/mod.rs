@@ -207,6 +207,8 @@ pub struct GatewayAssignment {
     pub write_timeout_ms: u64,
     /// A source may give no frames for so long until its viewers are told; milliseconds.
     pub notice_after_ms: u64,
+    /// Most other sizes, qualities and overlays that are made at a time.
+    pub max_renditions: usize,
 }
 
 /// Name and kind of a source.
@@ -308,6 +310,7 @@ mod tests {
                 max_clients_per_address: 64,
                 write_timeout_ms: 10_000,
                 notice_after_ms: 1000,
+                max_renditions: 8,
             }),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();

@@ -167,7 +167,8 @@ fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigE
         "notice_after_ms",
         200..=600_000,
         &mut gateway.notice_after_ms,
-    )
+    )?;
+    section.integer("max_renditions", 0..=64, &mut gateway.max_renditions)
 }
 
 fn restart(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigError> {

@@ -74,6 +74,8 @@ pub struct Gateway {
     pub write_timeout_ms: u64,
     /// A source may give no frames for so long until its viewers are told, in ms.
     pub notice_after_ms: u64,
+    /// Most other sizes, qualities and overlays of pictures that are made at a time.
+    pub max_renditions: u32,
 }
 
 /// `[restart]`: how a unit that died comes back.
@@ -167,6 +169,7 @@ impl Default for Gateway {
             max_clients_per_address: 64,
             write_timeout_ms: 10_000,
             notice_after_ms: 1_000,
+            max_renditions: 8,
         }
     }
 }
