@@ -4,7 +4,8 @@
 //! [`crate::run`] makes it; [`crate::pump`] writes the feeds; every client reads them. It holds no
 //! socket and no segment, so everything that faces the network can be tested without a box.
 
-use crate::clients::{ClientLimits, Clients, Protocol};
+use crate::access::Access;
+use crate::clients::{ClientGuard, ClientLimits, Clients, Protocol};
 use crate::picture_feed::FrameWatch;
 use crate::prediction_feed::{PredictionFeed, PredictionWatch};
 use crate::rendition::{Rendition, Studio, TooMany};
@@ -25,6 +26,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a source may give no frames, for no known reason, until its viewers get a notice.
     pub notice_after: Duration,
+    /// How old a frame may be when a client is to get it.
+    pub staleness_max: Duration,
     /// How many renditions (sizes, qualities, overlays) may be watched at once.
     pub max_renditions: usize,
     /// JPEG quality where nobody asks for another, 1..=100.
@@ -67,6 +70,7 @@ pub struct Hub {
     status: StatusFeed,
     clients: Arc<Clients>,
     limits: Limits,
+    access: Access,
     connections: Arc<ConnectionCounters>,
     stop_switch: StopSwitch,
     wanted: Notify,
@@ -89,12 +93,26 @@ impl Hub {
             status: StatusFeed::new(),
             clients: Arc::new(Clients::new(limits.clients)),
             limits,
+            access: Access::default(),
             connections: Arc::default(),
             stop_switch: StopSwitch::new(),
             wanted: Notify::new(),
             fresh: Notify::new(),
             pulse: AtomicU64::new(0),
         }
+    }
+
+    /// The same with an answer to who is believed.
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Who is believed, and which pages may read.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// The sources, in the order of the config.
@@ -144,8 +162,25 @@ impl Hub {
     #[must_use]
     pub fn watch_frames(&self, source: usize, protocol: Protocol) -> Option<FrameWatch> {
         let watch = self.sources.get(source)?.watch(protocol, self.stopping());
+        let watch = watch.no_older_than(self.limits.staleness_max);
         self.wanted.notify_one();
         Some(watch)
+    }
+
+    /// The same for a client, whose record tells of it from now on.
+    #[must_use]
+    pub fn watch_frames_for(&self, source: usize, client: &ClientGuard) -> Option<FrameWatch> {
+        let watch = self.watch_frames(source, client.protocol())?;
+        client
+            .record()
+            .describe(self.name_of(source), String::new());
+        Some(watch.noted_in(client.record()))
+    }
+
+    /// Name of the source at that place.
+    #[must_use]
+    pub fn name_of(&self, source: usize) -> Option<&str> {
+        self.sources.get(source).map(|feed| feed.name())
     }
 
     /// The same in another form, at most `fps` pictures a second.
@@ -156,14 +191,17 @@ impl Hub {
     pub fn watch_rendition(
         &self,
         source: usize,
-        protocol: Protocol,
+        client: &ClientGuard,
         wish: Rendition,
         fps: Option<f64>,
     ) -> Result<Option<FrameWatch>, TooMany> {
         // Watched first: from here on the pump hands on what comes.
-        let Some(watch) = self.watch_frames(source, protocol) else {
+        let Some(watch) = self.watch_frames_for(source, client) else {
             return Ok(None);
         };
+        client
+            .record()
+            .describe(self.name_of(source), form(wish, fps));
         let watch = watch.paced(fps);
         let feed = self.sources.get(source).filter(|_| !wish.is_original());
         let Some(feed) = feed else {
@@ -229,5 +267,28 @@ impl Hub {
     #[must_use]
     pub fn pulse(&self) -> u64 {
         self.pulse.load(Ordering::Relaxed)
+    }
+}
+
+/// What a client asked for, as a query.
+fn form(wish: Rendition, fps: Option<f64>) -> String {
+    let fps = fps.map(|fps| format!("fps={fps}"));
+    let parts = [Some(wish.to_string()).filter(|text| !text.is_empty()), fps];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn form_is_the_query_that_was_asked_for() {
+        let wish = Rendition {
+            width_px: Some(320),
+            ..Rendition::default()
+        };
+        assert_eq!(form(wish, Some(2.5)), "width=320&fps=2.5");
+        assert_eq!(form(Rendition::default(), Some(5.0)), "fps=5");
+        assert_eq!(form(Rendition::default(), None), "");
     }
 }

@@ -5,8 +5,9 @@
 //! - [`notice`]: the picture that viewers see while a source gives none; [`drawing`]: on what.
 //! - [`rendition`]: the same pictures smaller, or with the hands drawn in.
 //! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
-//!   [`prediction_feed`], [`status_feed`], [`clients`], [`stopping`].
-//! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket.
+//!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`stopping`].
+//! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket; [`access`]:
+//!   who is believed.
 //! - [`http`], [`wire`]: the protocols; [`frame_message`]: a frame as all of them send it.
 //!
 //! Neighbours: the segment upstream (`shm-layout`), clients downstream. It must never know a
@@ -15,6 +16,8 @@
 #![forbid(unsafe_code)]
 
 pub mod accept;
+pub mod access;
+pub mod client_record;
 pub mod clients;
 pub mod drawing;
 pub mod frame_message;

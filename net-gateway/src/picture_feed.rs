@@ -5,13 +5,16 @@
 //! Nothing queues here: a frame replaces its predecessor, and a client that was busy meanwhile has
 //! skipped it. While there are no frames it shows notices instead; each is gone with the next frame.
 
+use crate::client_record::ClientRecord;
 use crate::clients::Protocol;
 use crate::frame_message::FrameMessage;
 use crate::notice::NoticeMessage;
 use crate::rendition::{Pace, Seat};
 use crate::source_feed::SourceFeed;
 use crate::stopping::Stopping;
+use shm_layout::MonotonicNs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// What was put down since the last fan-out; a notice is newer than the frame beside it.
@@ -129,6 +132,8 @@ pub struct FrameWatch {
     _source: Option<watch::Receiver<Newest>>,
     _seat: Option<Seat>,
     pace: Option<Pace>,
+    staleness_max: Duration,
+    client: Option<Arc<ClientRecord>>,
     protocol: Protocol,
     stopping: Stopping,
     last_ordinal: u64,
@@ -144,6 +149,8 @@ impl FrameWatch {
             _source: None,
             _seat: None,
             pace: None,
+            staleness_max: Duration::MAX,
+            client: None,
             protocol,
             stopping,
             last_ordinal: 0,
@@ -155,6 +162,20 @@ impl FrameWatch {
     #[must_use]
     pub(crate) fn paced(mut self, fps: Option<f64>) -> Self {
         self.pace = fps.map(Pace::new);
+        self
+    }
+
+    /// The same client's view without frames that are older than that when it could have them.
+    #[must_use]
+    pub(crate) fn no_older_than(mut self, staleness_max: Duration) -> Self {
+        self.staleness_max = staleness_max;
+        self
+    }
+
+    /// The same client's view, with a record of what becomes of each frame.
+    #[must_use]
+    pub(crate) fn noted_in(mut self, client: &Arc<ClientRecord>) -> Self {
+        self.client = Some(Arc::clone(client));
         self
     }
 
@@ -194,7 +215,12 @@ impl FrameWatch {
         }
     }
 
+    /// Waits for something newer. Whoever asks for it is done with what it got before.
     async fn changed(&mut self) -> Option<Newest> {
+        if let Some(client) = &self.client {
+            let now = MonotonicNs::now();
+            client.note(|tally| tally.arrive(now, self.staleness_max));
+        }
         tokio::select! {
             biased;
             () = self.stopping.wait() => return None,
@@ -210,18 +236,28 @@ impl FrameWatch {
             return None;
         }
         let counters = self.feed.counters();
-        if self.last_ordinal > 0 {
-            counters
-                .client_skipped
-                .add(self.protocol, ordinal - self.last_ordinal - 1);
+        let last = std::mem::replace(&mut self.last_ordinal, ordinal);
+        let skipped = if last > 0 { ordinal - last - 1 } else { 0 };
+        counters.client_skipped.add(self.protocol, skipped);
+        let (now, captured) = (MonotonicNs::now(), frame.facts().captured);
+        let is_stale = now.since(captured) > self.staleness_max;
+        let is_wanted = !is_stale && self.pace.as_mut().is_none_or(|pace| pace.takes(captured));
+        if is_stale {
+            counters.client_stale.add(self.protocol, 1);
+        } else if is_wanted {
+            counters.delivered.add(self.protocol, 1);
         }
-        self.last_ordinal = ordinal;
-        let captured = frame.facts().captured;
-        if self.pace.as_mut().is_some_and(|pace| !pace.takes(captured)) {
-            return None;
+        if let Some(client) = &self.client {
+            client.note(|tally| {
+                if is_wanted {
+                    tally.hand_over(now, captured, skipped);
+                } else {
+                    tally.skipped += skipped;
+                    tally.stale += u64::from(is_stale);
+                }
+            });
         }
-        counters.delivered.add(self.protocol, 1);
-        Some(frame)
+        is_wanted.then_some(frame)
     }
 }
 

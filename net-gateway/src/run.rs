@@ -6,6 +6,7 @@
 //! the others also came on since: a gateway of which any part hangs is restarted.
 //! Neighbours: [`crate::pump`] upstream of the clients, [`crate::hub`] between the two threads.
 
+use crate::access::Access;
 use crate::clients::ClientLimits;
 use crate::hub::{Hub, Limits};
 use crate::pump::Pump;
@@ -38,7 +39,9 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         return Err(WorkerFailure::bug("the assignment is not for a gateway"));
     };
     let names = assignment.sources.iter().map(|source| source.name.as_str());
-    let hub = Arc::new(Hub::new(names, limits(assignment)));
+    let access = Access::new(&assignment.trusted_proxies, &assignment.cors_origins)
+        .map_err(|error| WorkerFailure::bug(format!("trusted_proxies: {error}")))?;
+    let hub = Arc::new(Hub::new(names, limits(assignment)).with_access(access));
     let listeners = Listeners {
         http: worker.take_listener(FD_HTTP)?,
         wire: worker.take_listener(FD_WIRE)?,
@@ -122,6 +125,7 @@ fn limits(assignment: &GatewayAssignment) -> Limits {
         clients,
         write_timeout: Duration::from_millis(assignment.write_timeout_ms),
         notice_after: Duration::from_millis(assignment.notice_after_ms),
+        staleness_max: Duration::from_millis(assignment.staleness_ms),
         max_renditions: assignment.max_renditions,
         jpeg_quality: assignment.jpeg_quality,
     }

@@ -37,6 +37,8 @@ pub struct SourceCounters {
     pub delivered: ByProtocol,
     /// Frames that a client did not get because it was busy with an older one.
     pub client_skipped: ByProtocol,
+    /// Frames that were too old to be handed to a client.
+    pub client_stale: ByProtocol,
 }
 
 /// One source as the clients see it.

@@ -51,6 +51,7 @@ impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_sources(&mut encoder)?;
         self.encode_clients(&mut encoder)?;
+        super::clients::encode_metrics(&self.0, &mut encoder)?;
         match self.0.status().newest() {
             Some(newest) => encode_status(&mut encoder, newest.status()),
             None => Ok(()),
@@ -123,7 +124,7 @@ impl Figures {
             &'static str,
             fn(&SourceCounters) -> &ByProtocol,
         );
-        let spreads: [Spread; 2] = [
+        let spreads: [Spread; 3] = [
             ("client_frames", "Frames handed to clients", |c| {
                 &c.delivered
             }),
@@ -131,6 +132,11 @@ impl Figures {
                 "client_frames_skipped",
                 "Frames a busy client did not get",
                 |c| &c.client_skipped,
+            ),
+            (
+                "client_frames_stale",
+                "Frames too old to be handed to a client",
+                |c| &c.client_stale,
             ),
         ];
         for (name, help, spread) in spreads {
@@ -261,7 +267,7 @@ fn encode_status(encoder: &mut DescriptorEncoder<'_>, status: &BoxStatus) -> fmt
     )
 }
 
-fn encode_family<'a>(
+pub(super) fn encode_family<'a>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -277,6 +283,20 @@ fn encode_family<'a>(
         } else {
             metric.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))?;
         }
+    }
+    Ok(())
+}
+
+/// Writes gauges that are no whole numbers.
+pub(super) fn encode_gauges<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    samples: impl IntoIterator<Item = (Vec<(&'static str, &'a str)>, f64)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (labels, value) in samples {
+        family.encode_family(&labels)?.encode_gauge(&value)?;
     }
     Ok(())
 }

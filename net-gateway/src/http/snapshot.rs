@@ -1,9 +1,9 @@
 //! `GET /snapshot/{source}`: one JPEG, the newest there is; or the notice of a source that has none.
 
-use super::Peer;
 use super::error::ApiError;
 use super::extract::{Params, PathSource};
 use super::wishes::SnapshotQuery;
+use crate::client_record::Peer;
 use crate::clients::Protocol;
 use crate::hub::Hub;
 use crate::notice::NoticeMessage;
@@ -29,14 +29,14 @@ const PICTURE_WAIT: Duration = Duration::from_secs(2);
 /// picture came in time, or, if the client is strict, instead of a notice.
 pub async fn get(
     State(hub): State<Arc<Hub>>,
-    Extension(Peer(address)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     source: PathSource,
     Params(query): Params<SnapshotQuery>,
 ) -> Result<Response, ApiError> {
     let (wish, is_strict) = query.read()?;
-    let _client = hub.clients().admit(Protocol::Snapshot, address)?;
+    let client = hub.clients().admit(Protocol::Snapshot, peer)?;
     let mut frames = hub
-        .watch_rendition(source.index, Protocol::Snapshot, wish, None)?
+        .watch_rendition(source.index, &client, wish, None)?
         .ok_or_else(ApiError::no_status)?;
     match tokio::time::timeout(PICTURE_WAIT, frames.next_picture()).await {
         Ok(Some(Picture::Frame(frame))) => {

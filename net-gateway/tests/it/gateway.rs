@@ -1,5 +1,6 @@
 //! A gateway in this process: everything but the supervisor.
 
+use net_gateway::access::Access;
 use net_gateway::clients::ClientLimits;
 use net_gateway::hub::{Hub, Limits};
 use net_gateway::pump::Pump;
@@ -40,6 +41,7 @@ pub fn limits() -> Limits {
         },
         write_timeout: Duration::from_secs(600),
         notice_after: Duration::from_secs(600),
+        staleness_max: Duration::from_secs(600),
         max_renditions: 4,
         jpeg_quality: 80,
     }
@@ -51,8 +53,13 @@ impl TestGateway {
     }
 
     pub fn with_limits(limits: Limits) -> Self {
+        Self::with(limits, Access::default())
+    }
+
+    pub fn with(limits: Limits, access: Access) -> Self {
         let segment = Arc::new(segment());
-        let hub = Arc::new(Hub::new(["cam0", "cam1"], limits));
+        let hub = Hub::new(["cam0", "cam1"], limits).with_access(access);
+        let hub = Arc::new(hub);
         let listeners = Listeners {
             http: TcpListener::bind("127.0.0.1:0").unwrap(),
             wire: TcpListener::bind("127.0.0.1:0").unwrap(),
