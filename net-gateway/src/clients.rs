@@ -1,12 +1,14 @@
-//! Who is connected: the limits on clients, and the counters by protocol.
+//! Who is connected: the limits on clients, the counters by protocol, and a record of each client.
 //!
 //! Neighbours: every protocol admits its client here before it serves it; [`crate::http::metrics`]
 //! reads the counters. It must never hold its lock while a client is served.
 
-use std::collections::HashMap;
+use crate::client_record::{ClientRecord, ClientReport, Peer};
+use shm_layout::MonotonicNs;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 
 /// How a client is served.
@@ -107,6 +109,8 @@ pub enum Refusal {
 pub struct Clients {
     limits: ClientLimits,
     by_address: Mutex<HashMap<IpAddr, usize>>,
+    records: Mutex<BTreeMap<u64, Arc<ClientRecord>>>,
+    last_id: AtomicU64,
     connected: ByProtocol,
     admitted: ByProtocol,
     refused_clients: AtomicU64,
@@ -120,6 +124,8 @@ impl Clients {
         Self {
             limits,
             by_address: Mutex::default(),
+            records: Mutex::default(),
+            last_id: AtomicU64::new(0),
             connected: ByProtocol::default(),
             admitted: ByProtocol::default(),
             refused_clients: AtomicU64::new(0),
@@ -135,10 +141,12 @@ impl Clients {
     pub fn admit(
         self: &Arc<Self>,
         protocol: Protocol,
-        address: IpAddr,
+        peer: impl Into<Peer>,
     ) -> Result<ClientGuard, Refusal> {
+        let mut peer = peer.into();
         // An IPv4 client of a dual-stack listener is the same address on both.
-        let address = address.to_canonical();
+        peer.address = peer.address.to_canonical();
+        let address = peer.address;
         let mut by_address = self
             .by_address
             .lock()
@@ -157,11 +165,28 @@ impl Clients {
         drop(by_address);
         self.connected.add(protocol, 1);
         self.admitted.add(protocol, 1);
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let record = Arc::new(ClientRecord::new(id, protocol, peer));
+        self.records().insert(id, Arc::clone(&record));
         Ok(ClientGuard {
             clients: Arc::clone(self),
             protocol,
             address,
+            id,
+            record,
         })
+    }
+
+    /// Every client that is connected, in the order in which they came.
+    #[must_use]
+    pub fn reports(&self, now: MonotonicNs) -> Vec<ClientReport> {
+        // The records are taken out first, so that nobody who comes or leaves waits for the reports.
+        let records: Vec<_> = self.records().values().map(Arc::clone).collect();
+        records.iter().map(|record| record.report(now)).collect()
+    }
+
+    fn records(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<ClientRecord>>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The limits in force.
@@ -210,10 +235,27 @@ pub struct ClientGuard {
     clients: Arc<Clients>,
     protocol: Protocol,
     address: IpAddr,
+    id: u64,
+    record: Arc<ClientRecord>,
+}
+
+impl ClientGuard {
+    /// How it is served.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// What is known of the client.
+    #[must_use]
+    pub fn record(&self) -> &Arc<ClientRecord> {
+        &self.record
+    }
 }
 
 impl Drop for ClientGuard {
     fn drop(&mut self) {
+        self.clients.records().remove(&self.id);
         let mut by_address = self
             .clients
             .by_address
@@ -274,7 +316,7 @@ mod tests {
     fn mapped_ipv4_is_the_same_address() {
         let clients = clients(9, 1);
         let _first = clients.admit(Protocol::Stream, A).unwrap();
-        let mapped = "::ffff:10.0.0.1".parse().unwrap();
+        let mapped: IpAddr = "::ffff:10.0.0.1".parse().unwrap();
         assert_eq!(
             clients.admit(Protocol::Stream, mapped).unwrap_err(),
             Refusal::Address(1)
@@ -286,6 +328,7 @@ mod tests {
         let clients = clients(9, 9);
         drop(clients.admit(Protocol::Stream, A).unwrap());
         assert!(clients.by_address.lock().unwrap().is_empty());
+        assert!(clients.reports(MonotonicNs::now()).is_empty());
         assert_eq!(clients.connected_total(), 0);
     }
 

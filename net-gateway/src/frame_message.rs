@@ -4,6 +4,7 @@
 //! it to the clients, which only clone reference counts. It must never be built per client.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use shm_layout::MonotonicNs;
 
 /// Boundary of the multipart stream; the delimiter on the line is `--wigwag`.
 pub const BOUNDARY: &str = "wigwag";
@@ -25,6 +26,8 @@ pub struct FrameFacts {
     pub sequence: u64,
     /// Wall clock of the capture, in microseconds since 1970.
     pub capture_time_us: u64,
+    /// The same on the monotonic clock, for ages.
+    pub captured: MonotonicNs,
     /// Width in pixels.
     pub width_px: u32,
     /// Height in pixels.
@@ -32,9 +35,11 @@ pub struct FrameFacts {
 }
 
 /// One frame, ready for every protocol.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FrameMessage {
     facts: FrameFacts,
+    ordinal: u64,
+    prediction: Option<u64>,
     jpeg_len: usize,
     /// WebSocket header, JPEG, end of the multipart part: one allocation, sliced for each use.
     body: Bytes,
@@ -46,6 +51,12 @@ impl FrameMessage {
     /// Copies `jpeg` once and writes the headers around it.
     #[must_use]
     pub fn new(facts: FrameFacts, jpeg: &[u8]) -> Self {
+        Self::with_prediction(facts, jpeg, None)
+    }
+
+    /// The same for a frame that has the hands of the prediction of that sequence drawn in.
+    #[must_use]
+    pub fn with_prediction(facts: FrameFacts, jpeg: &[u8], prediction: Option<u64>) -> Self {
         let mut body = BytesMut::with_capacity(WS_HEADER_BYTES + jpeg.len() + PART_END.len());
         body.put_u32(WS_MAGIC);
         body.put_u32(WS_HEADER_BYTES as u32);
@@ -57,13 +68,18 @@ impl FrameMessage {
         body.put_slice(PART_END);
         let part_header = format!(
             "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Wigwag-Sequence: {}\r\n\
-             X-Wigwag-Capture-Time-Us: {}\r\n\r\n",
+             X-Wigwag-Capture-Time-Us: {}\r\n{}\r\n",
             jpeg.len(),
             facts.sequence,
-            facts.capture_time_us
+            facts.capture_time_us,
+            prediction.map_or_else(String::new, |sequence| format!(
+                "X-Wigwag-Prediction-Sequence: {sequence}\r\n"
+            )),
         );
         Self {
             facts,
+            ordinal: facts.sequence,
+            prediction,
             jpeg_len: jpeg.len(),
             body: body.freeze(),
             part_header: Bytes::from(part_header),
@@ -75,6 +91,25 @@ impl FrameMessage {
     #[must_use]
     pub fn facts(&self) -> FrameFacts {
         self.facts
+    }
+
+    /// The same frame as the `ordinal`th of a feed that does not show every frame.
+    #[must_use]
+    pub fn with_ordinal(mut self, ordinal: u64) -> Self {
+        self.ordinal = ordinal;
+        self
+    }
+
+    /// Its number in the feed that shows it: gaps are what a client of that feed skipped.
+    #[must_use]
+    pub fn ordinal(&self) -> u64 {
+        self.ordinal
+    }
+
+    /// The sequence of the prediction that is drawn in; `None` for a picture without hands.
+    #[must_use]
+    pub fn prediction(&self) -> Option<u64> {
+        self.prediction
     }
 
     /// The JPEG alone.
@@ -111,6 +146,7 @@ mod tests {
         let facts = FrameFacts {
             sequence: 41,
             capture_time_us: 1_700_000,
+            captured: MonotonicNs(5),
             width_px: 640,
             height_px: 480,
         };
@@ -127,6 +163,16 @@ mod tests {
         );
         assert_eq!(body, &b"\xff\xd8jpeg\xff\xd9\r\n--wigwag\r\n"[..]);
         assert_eq!(STREAM_OPENING, format!("--{BOUNDARY}\r\n").as_bytes());
+    }
+
+    #[test]
+    fn part_names_the_prediction_that_is_drawn_in() {
+        let facts = message().facts();
+        let drawn = FrameMessage::with_prediction(facts, b"jpeg", Some(39)).with_ordinal(7);
+        let [header, _] = drawn.multipart();
+        let header = String::from_utf8(header.to_vec()).unwrap();
+        assert!(header.ends_with("1700000\r\nX-Wigwag-Prediction-Sequence: 39\r\n\r\n"));
+        assert_eq!((drawn.ordinal(), message().ordinal()), (7, 41));
     }
 
     #[test]

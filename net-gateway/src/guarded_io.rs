@@ -8,7 +8,7 @@ use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -33,6 +33,7 @@ pub struct GuardedIo {
     /// Runs from the first refused write to the next accepted byte; made when first needed.
     deadline: Option<Pin<Box<Sleep>>>,
     is_stuck: bool,
+    sent: Arc<AtomicU64>,
     counters: Arc<ConnectionCounters>,
 }
 
@@ -60,14 +61,27 @@ impl GuardedIo {
             write_timeout,
             deadline: None,
             is_stuck: false,
+            sent: Arc::default(),
             counters,
         })
     }
 
+    /// Counts the bytes that the kernel takes.
+    #[must_use]
+    pub fn sent(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.sent)
+    }
+
     /// Passes a finished write on; turns one that waits too long into an error.
-    fn guard<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if poll.is_ready() {
+    fn guard(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(written) = &poll {
             self.is_stuck = false;
+            let count = written.as_ref().map_or(0, |count| *count as u64);
+            self.sent.fetch_add(count, Ordering::Relaxed);
             return poll;
         }
         let deadline = self

@@ -4,9 +4,12 @@
 //! [`crate::run`] makes it; [`crate::pump`] writes the feeds; every client reads them. It holds no
 //! socket and no segment, so everything that faces the network can be tested without a box.
 
-use crate::clients::{ClientLimits, Clients, Protocol};
+use crate::access::Access;
+use crate::clients::{ClientGuard, ClientLimits, Clients, Protocol};
+use crate::picture_feed::FrameWatch;
 use crate::prediction_feed::{PredictionFeed, PredictionWatch};
-use crate::source_feed::{FrameWatch, SourceFeed};
+use crate::rendition::{Rendition, Studio, TooMany};
+use crate::source_feed::SourceFeed;
 use crate::status_feed::StatusFeed;
 use crate::stopping::{StopSwitch, Stopping};
 use std::sync::Arc;
@@ -23,6 +26,12 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long a source may give no frames, for no known reason, until its viewers get a notice.
     pub notice_after: Duration,
+    /// How old a frame may be when a client is to get it.
+    pub staleness_max: Duration,
+    /// How many renditions (sizes, qualities, overlays) may be watched at once.
+    pub max_renditions: usize,
+    /// JPEG quality where nobody asks for another, 1..=100.
+    pub jpeg_quality: u8,
 }
 
 /// Connections beyond `max_clients` that are kept for short requests, so that the page, the status
@@ -48,16 +57,20 @@ pub struct ConnectionCounters {
     pub refused: AtomicU64,
     /// Failed calls of accept, for want of file descriptors or memory.
     pub accept_failures: AtomicU64,
+    /// Clients refused because [`Limits::max_renditions`] was reached.
+    pub renditions_refused: AtomicU64,
 }
 
 /// Everything that the gateway serves.
 #[derive(Debug)]
 pub struct Hub {
     sources: Vec<Arc<SourceFeed>>,
+    studio: Arc<Studio>,
     predictions: PredictionFeed,
     status: StatusFeed,
     clients: Arc<Clients>,
     limits: Limits,
+    access: Access,
     connections: Arc<ConnectionCounters>,
     stop_switch: StopSwitch,
     wanted: Notify,
@@ -68,21 +81,38 @@ pub struct Hub {
 impl Hub {
     /// A hub for sources of these names, in the order of the config.
     pub fn new<'a>(source_names: impl IntoIterator<Item = &'a str>, limits: Limits) -> Self {
+        let sources: Vec<_> = source_names
+            .into_iter()
+            .map(|name| Arc::new(SourceFeed::new(name)))
+            .collect();
+        let studio = Studio::new(sources.len(), limits.max_renditions, limits.jpeg_quality);
         Self {
-            sources: source_names
-                .into_iter()
-                .map(|name| Arc::new(SourceFeed::new(name)))
-                .collect(),
+            sources,
+            studio: Arc::new(studio),
             predictions: PredictionFeed::new(),
             status: StatusFeed::new(),
             clients: Arc::new(Clients::new(limits.clients)),
             limits,
+            access: Access::default(),
             connections: Arc::default(),
             stop_switch: StopSwitch::new(),
             wanted: Notify::new(),
             fresh: Notify::new(),
             pulse: AtomicU64::new(0),
         }
+    }
+
+    /// The same with an answer to who is believed.
+    #[must_use]
+    pub fn with_access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Who is believed, and which pages may read.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// The sources, in the order of the config.
@@ -132,8 +162,65 @@ impl Hub {
     #[must_use]
     pub fn watch_frames(&self, source: usize, protocol: Protocol) -> Option<FrameWatch> {
         let watch = self.sources.get(source)?.watch(protocol, self.stopping());
+        let watch = watch.no_older_than(self.limits.staleness_max);
         self.wanted.notify_one();
         Some(watch)
+    }
+
+    /// The same for a client, whose record tells of it from now on.
+    #[must_use]
+    pub fn watch_frames_for(&self, source: usize, client: &ClientGuard) -> Option<FrameWatch> {
+        let watch = self.watch_frames(source, client.protocol())?;
+        client
+            .record()
+            .describe(self.name_of(source), String::new());
+        Some(watch.noted_in(client.record()))
+    }
+
+    /// Name of the source at that place.
+    #[must_use]
+    pub fn name_of(&self, source: usize) -> Option<&str> {
+        self.sources.get(source).map(|feed| feed.name())
+    }
+
+    /// The same in another form, at most `fps` pictures a second.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`] when no other form may be made beside those that are watched; it is counted.
+    pub fn watch_rendition(
+        &self,
+        source: usize,
+        client: &ClientGuard,
+        wish: Rendition,
+        fps: Option<f64>,
+    ) -> Result<Option<FrameWatch>, TooMany> {
+        // Watched first: from here on the pump hands on what comes.
+        let Some(watch) = self.watch_frames_for(source, client) else {
+            return Ok(None);
+        };
+        client
+            .record()
+            .describe(self.name_of(source), form(wish, fps));
+        let watch = watch.paced(fps);
+        let feed = self.sources.get(source).filter(|_| !wish.is_original());
+        let Some(feed) = feed else {
+            return Ok(Some(watch));
+        };
+        match self.studio.seat(source, feed, wish, fps) {
+            Ok(seat) => Ok(Some(watch.seated(seat))),
+            Err(too_many) => {
+                let refused = &self.connections.renditions_refused;
+                refused.fetch_add(1, Ordering::Relaxed);
+                Err(too_many)
+            }
+        }
+    }
+
+    /// Who makes pictures in other forms.
+    #[must_use]
+    pub fn studio(&self) -> &Arc<Studio> {
+        &self.studio
     }
 
     /// The predictions from now on, of one source or of all.
@@ -156,11 +243,13 @@ impl Hub {
     pub async fn fan_out_frames(&self) {
         self.fresh.notified().await;
         self.sources.iter().for_each(|source| source.fan_out());
+        self.studio.fan_out();
     }
 
     /// Tells every client's task to end.
     pub fn stop(&self) {
         self.stop_switch.stop();
+        self.studio.stop();
     }
 
     /// Something to wait for the end with.
@@ -178,5 +267,28 @@ impl Hub {
     #[must_use]
     pub fn pulse(&self) -> u64 {
         self.pulse.load(Ordering::Relaxed)
+    }
+}
+
+/// What a client asked for, as a query.
+fn form(wish: Rendition, fps: Option<f64>) -> String {
+    let fps = fps.map(|fps| format!("fps={fps}"));
+    let parts = [Some(wish.to_string()).filter(|text| !text.is_empty()), fps];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn form_is_the_query_that_was_asked_for() {
+        let wish = Rendition {
+            width_px: Some(320),
+            ..Rendition::default()
+        };
+        assert_eq!(form(wish, Some(2.5)), "width=320&fps=2.5");
+        assert_eq!(form(Rendition::default(), Some(5.0)), "fps=5");
+        assert_eq!(form(Rendition::default(), None), "");
     }
 }

@@ -1,8 +1,10 @@
-//! Raw frames to JPEG, for clients that watch a source whose camera gives none.
+//! Raw frames and drawn pictures to JPEG.
 //!
-//! Upstream: [`crate::pump`] calls it once per frame, with the leased bytes, and only while
-//! somebody watches. It must never see an MJPEG frame: those pass through untouched.
+//! Upstream: [`crate::pump`] calls it once per raw frame, with the leased bytes, and only while
+//! somebody watches; [`crate::notice`] and [`crate::rendition`] with what they drew. It must never
+//! see an MJPEG frame: those pass through untouched.
 
+use crate::drawing::Canvas;
 use shm_layout::{FrameMeta, PixelFormat};
 use thiserror::Error;
 use turbojpeg::{Compressor, Image, OwnedBuf, Subsamp};
@@ -90,6 +92,22 @@ impl Encoder {
             width: meta.width_px as usize,
             pitch: pitch as usize,
             height: meta.height_px as usize,
+            format: turbojpeg::PixelFormat::RGB,
+        };
+        Ok(self.compressor.compress_to_owned(image)?)
+    }
+
+    /// Encodes a picture that was drawn here.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Compress`] when libjpeg-turbo refuses it.
+    pub fn encode_rgb(&mut self, canvas: &Canvas) -> Result<OwnedBuf, EncodeError> {
+        let image = Image {
+            pixels: canvas.rgb.as_slice(),
+            width: canvas.width_px as usize,
+            pitch: canvas.width_px as usize * 3,
+            height: canvas.height_px as usize,
             format: turbojpeg::PixelFormat::RGB,
         };
         Ok(self.compressor.compress_to_owned(image)?)

@@ -2,10 +2,12 @@
 //!
 //! - [`run`]: the gateway on one screen; start here.
 //! - [`pump`]: from shared memory to the feeds; [`jpeg`]: raw frames to JPEG.
-//! - [`notice`]: the picture that viewers see while a source gives none.
-//! - [`hub`]: what pump and clients share: [`source_feed`], [`prediction_feed`], [`status_feed`],
-//!   [`clients`], [`stopping`].
-//! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket.
+//! - [`notice`]: the picture that viewers see while a source gives none; [`drawing`]: on what.
+//! - [`rendition`]: the same pictures smaller, or with the hands drawn in.
+//! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
+//!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`stopping`].
+//! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket; [`access`]:
+//!   who is believed.
 //! - [`http`], [`wire`]: the protocols; [`frame_message`]: a frame as all of them send it.
 //!
 //! Neighbours: the segment upstream (`shm-layout`), clients downstream. It must never know a
@@ -14,15 +16,20 @@
 #![forbid(unsafe_code)]
 
 pub mod accept;
+pub mod access;
+pub mod client_record;
 pub mod clients;
+pub mod drawing;
 pub mod frame_message;
 pub mod guarded_io;
 pub mod http;
 pub mod hub;
 pub mod jpeg;
 pub mod notice;
+pub mod picture_feed;
 pub mod prediction_feed;
 pub mod pump;
+pub mod rendition;
 pub mod run;
 pub mod server;
 pub mod source_feed;

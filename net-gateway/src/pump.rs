@@ -9,7 +9,9 @@ use crate::frame_message::{FrameFacts, FrameMessage};
 use crate::hub::Hub;
 use crate::jpeg::Encoder;
 use crate::notice::NoticeBoard;
+use crate::picture_feed::Picture;
 use crate::prediction_feed::PredictionMessage;
+use crate::rendition::Studio;
 use crate::source_feed::SourceFeed;
 use crate::traffic::{Figures, TrafficWindow};
 use shm_layout::control::BoxStatus;
@@ -44,6 +46,7 @@ struct SourcePump<'s> {
     predictions: PredictionReader<'s>,
     /// Newest frame that was offered to the viewers of now; 0 when there are none.
     offered: Sequence,
+    studio: Arc<Studio>,
     jpeg_quality: u8,
     encoder: Option<Encoder>,
     has_failed: bool,
@@ -56,12 +59,7 @@ impl<'s> Pump<'s> {
     /// # Errors
     ///
     /// [`PlaceError`] when the segment has fewer sources than the hub, or no such place.
-    pub fn new(
-        segment: &'s Segment,
-        place: usize,
-        hub: &Arc<Hub>,
-        jpeg_quality: u8,
-    ) -> Result<Self, PlaceError> {
+    pub fn new(segment: &'s Segment, place: usize, hub: &Arc<Hub>) -> Result<Self, PlaceError> {
         let sources = hub.sources().iter().enumerate().map(|(index, feed)| {
             let slot = segment.predictions(index)?;
             // The gateway was restarted, perhaps; what is known is known.
@@ -74,7 +72,8 @@ impl<'s> Pump<'s> {
                 frames: segment.subscriber(index, place)?,
                 predictions: slot.reader(),
                 offered: Sequence(0),
-                jpeg_quality,
+                studio: Arc::clone(hub.studio()),
+                jpeg_quality: hub.limits().jpeg_quality,
                 encoder: None,
                 has_failed: false,
                 notices: NoticeBoard::new(feed.name(), hub.limits().notice_after),
@@ -161,7 +160,7 @@ impl SourcePump<'_> {
         match message {
             Ok(message) => {
                 self.notices.note_frame(facts, published, true);
-                self.feed.offer(message);
+                self.hand_on(Picture::Frame(Arc::new(message)));
             }
             Err(error) => {
                 counters.encode_failures.fetch_add(1, Ordering::Relaxed);
@@ -192,7 +191,7 @@ impl SourcePump<'_> {
         match self.notices.draw(trouble, status, last_jpeg, clocks) {
             Ok(notice) => {
                 self.feed.counters().notices.fetch_add(1, Ordering::Relaxed);
-                self.feed.offer_notice(notice);
+                self.hand_on(Picture::Notice(Arc::new(notice)));
                 true
             }
             Err(error) => {
@@ -200,6 +199,12 @@ impl SourcePump<'_> {
                 false
             }
         }
+    }
+
+    fn hand_on(&self, picture: Picture) {
+        // First where clients may look for it, then where it is worked on: see `Studio::seat`.
+        self.feed.offer(picture.clone());
+        self.studio.put(self.index, &self.feed, &picture);
     }
 
     /// Nobody watches: the last frame and the encoder's memory are let go.
@@ -242,6 +247,7 @@ fn facts_of(lease: &FrameLease<'_>) -> FrameFacts {
     FrameFacts {
         sequence: lease.sequence().0,
         capture_time_us: meta.capture_wall_us,
+        captured: meta.capture,
         width_px: meta.width_px,
         height_px: meta.height_px,
     }

@@ -1,10 +1,12 @@
 //! The gateway from its assignment to its end, on one screen.
 //!
-//! Two threads: this one is the pump, which turns whenever something happens in the segment; the
-//! other one runs the async side ([`crate::server`]), where all the clients are. The pump beats
-//! only if the other one also turned since: a gateway of which either half hangs is restarted.
+//! Three threads: this one is the pump, which turns whenever something happens in the segment;
+//! another runs the async side ([`crate::server`]), where all the clients are; the third makes
+//! pictures in other forms ([`crate::rendition`]) while somebody wants some. The pump beats only if
+//! the others also came on since: a gateway of which any part hangs is restarted.
 //! Neighbours: [`crate::pump`] upstream of the clients, [`crate::hub`] between the two threads.
 
+use crate::access::Access;
 use crate::clients::ClientLimits;
 use crate::hub::{Hub, Limits};
 use crate::pump::Pump;
@@ -24,7 +26,7 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(100);
 /// How often the supervisor hears what the gateway carries.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Stack of the async side's thread; what its tasks need lies on the heap.
+/// Stack of each of the other threads; what they need lies on the heap.
 const STACK_BYTES: usize = 512 * 1024;
 
 /// Serves until the worker is asked to drain.
@@ -37,17 +39,14 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         return Err(WorkerFailure::bug("the assignment is not for a gateway"));
     };
     let names = assignment.sources.iter().map(|source| source.name.as_str());
-    let hub = Arc::new(Hub::new(names, limits(assignment)));
+    let access = Access::new(&assignment.trusted_proxies, &assignment.cors_origins)
+        .map_err(|error| WorkerFailure::bug(format!("trusted_proxies: {error}")))?;
+    let hub = Arc::new(Hub::new(names, limits(assignment)).with_access(access));
     let listeners = Listeners {
         http: worker.take_listener(FD_HTTP)?,
         wire: worker.take_listener(FD_WIRE)?,
     };
-    let pump = Pump::new(
-        worker.segment(),
-        worker.place(),
-        &hub,
-        assignment.jpeg_quality,
-    )?;
+    let pump = Pump::new(worker.segment(), worker.place(), &hub)?;
     let activity = worker.segment().activity_event();
     std::thread::scope(|scope| {
         let serving = std::thread::Builder::new()
@@ -56,6 +55,11 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
             .spawn_scoped(scope, || {
                 server::serve(&hub, listeners, move || activity.signal())
             })
+            .map_err(broken)?;
+        std::thread::Builder::new()
+            .name("renditions".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || hub.studio().work(&hub))
             .map_err(broken)?;
         turn_until_drained(worker, &hub, pump, || serving.is_finished());
         hub.stop();
@@ -78,6 +82,7 @@ fn turn_until_drained(
         worker,
         hub,
         pulse: 0,
+        studio: (false, 0),
     };
     let mut last_report = MonotonicNs::now();
     while !worker.should_drain() && !has_server_ended() {
@@ -100,25 +105,29 @@ fn turn_until_drained(
     }
 }
 
-/// The heartbeat of the gateway: the pump's, as long as the clients' thread turns too.
+/// The heartbeat of the gateway: the pump's, as long as the clients' thread turns too and the
+/// renditions' thread is not at one picture all the time.
 struct Life<'w> {
     worker: &'w Worker,
     hub: &'w Hub,
     /// The clients' thread's last pulse that was passed on; 0 = none yet.
     pulse: u64,
+    /// Whether the renditions' thread was busy then, and its pulse.
+    studio: (bool, u64),
 }
 
 impl Life<'_> {
     /// The pump goes on with `stage`.
     fn pass_on(&mut self, stage: Stage) {
-        let pulse = self.hub.pulse();
-        if pulse == self.pulse {
+        let (pulse, studio) = (self.hub.pulse(), self.hub.studio().pulse());
+        let is_studio_stuck = studio.0 && studio == self.studio;
+        if pulse == self.pulse || is_studio_stuck {
             return self.worker.enter(stage);
         }
         if self.pulse == 0 {
             self.worker.ready();
         }
-        self.pulse = pulse;
+        (self.pulse, self.studio) = (pulse, studio);
         self.worker.beat(stage);
     }
 }
@@ -141,6 +150,9 @@ fn limits(assignment: &GatewayAssignment) -> Limits {
         clients,
         write_timeout: Duration::from_millis(assignment.write_timeout_ms),
         notice_after: Duration::from_millis(assignment.notice_after_ms),
+        staleness_max: Duration::from_millis(assignment.staleness_ms),
+        max_renditions: assignment.max_renditions,
+        jpeg_quality: assignment.jpeg_quality,
     }
 }
 

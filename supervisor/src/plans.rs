@@ -98,6 +98,10 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         max_clients_per_address: gateway.max_clients_per_address as usize,
         write_timeout_ms: gateway.write_timeout_ms,
         notice_after_ms: gateway.notice_after_ms,
+        max_renditions: gateway.max_renditions as usize,
+        staleness_ms: gateway.staleness_ms,
+        cors_origins: gateway.cors_origins.clone(),
+        trusted_proxies: gateway.trusted_proxies.clone(),
     }
 }
 

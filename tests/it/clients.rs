@@ -12,7 +12,7 @@ use wigwag_tests::{TestBox, binaries, wait};
 /// Runs a program that a user would, to its end or the deadline of every wait. It is part of what
 /// the tests need, so it must be there.
 #[track_caller]
-fn run(program: &str, package: &str, arguments: &[&str]) -> Output {
+pub(crate) fn run(program: &str, package: &str, arguments: &[&str]) -> Output {
     let output = Command::new("timeout")
         .args([&wait::DEADLINE.as_secs().to_string(), program])
         .args(arguments)

@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod doctor;
 mod drain;
+mod existing_clients;
 mod hang;
 mod kill;
 mod limits;

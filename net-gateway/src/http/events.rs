@@ -1,8 +1,8 @@
 //! `GET /api/v1/events`: every prediction as a server-sent event, of one source or of all.
 
-use super::Peer;
 use super::error::ApiError;
 use super::extract::{Params, find_source};
+use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
 use crate::hub::Hub;
 use crate::prediction_feed::PredictionWatch;
@@ -43,14 +43,16 @@ struct Subscriber {
 /// 404 for an unknown source, 503 when a limit on clients is reached.
 pub async fn get(
     State(hub): State<Arc<Hub>>,
-    Extension(Peer(address)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     Params(wishes): Params<Wishes>,
 ) -> Result<Response, ApiError> {
     let source = wishes
         .source
         .map(|name| find_source(&hub, &name))
         .transpose()?;
-    let client = hub.clients().admit(Protocol::Events, address)?;
+    let client = hub.clients().admit(Protocol::Events, peer)?;
+    let name = source.and_then(|source| hub.name_of(source));
+    client.record().describe(name, String::new());
     let predictions = hub.watch_predictions(source, Protocol::Events);
     let subscriber = Subscriber {
         predictions,

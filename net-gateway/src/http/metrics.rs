@@ -2,13 +2,13 @@
 //!
 //! The figures are counted where they arise; here they are only read, at the scrape.
 
-use super::api::word;
+use super::api::{NO_STORE, word};
 use super::error::ApiError;
 use crate::clients::{ByProtocol, Protocol};
 use crate::hub::Hub;
 use crate::source_feed::{SourceCounters, read};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
@@ -37,7 +37,8 @@ pub async fn get(State(hub): State<Arc<Hub>>) -> Result<Response, ApiError> {
             "please report this",
         )
     })?;
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
+    let content_type = (header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
+    Ok(([content_type, NO_STORE], text).into_response())
 }
 
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_sources(&mut encoder)?;
         self.encode_clients(&mut encoder)?;
+        super::clients::encode_metrics(&self.0, &mut encoder)?;
         match self.0.status().newest() {
             Some(newest) => encode_status(&mut encoder, newest.status()),
             None => Ok(()),
@@ -64,7 +66,7 @@ impl Figures {
             &'static str,
             fn(&SourceCounters) -> &AtomicU64,
         );
-        let counters: [Counter; 7] = [
+        let counters: [Counter; 10] = [
             (
                 "frames_published",
                 "Frames published in the source's ring",
@@ -86,6 +88,21 @@ impl Figures {
             ("notices", "Notices drawn in place of frames", |c| {
                 &c.notices
             }),
+            (
+                "renditions",
+                "Pictures made in another size, quality or with hands, each once for all",
+                |c| &c.renditions,
+            ),
+            (
+                "rendition_failures",
+                "Pictures that could not be made so",
+                |c| &c.rendition_failures,
+            ),
+            (
+                "renditions_skipped",
+                "Pictures not made so, because newer ones came first",
+                |c| &c.renditions_skipped,
+            ),
             ("predictions", "Predictions read", |c| &c.predictions),
             (
                 "predictions_missed",
@@ -107,7 +124,7 @@ impl Figures {
             &'static str,
             fn(&SourceCounters) -> &ByProtocol,
         );
-        let spreads: [Spread; 2] = [
+        let spreads: [Spread; 3] = [
             ("client_frames", "Frames handed to clients", |c| {
                 &c.delivered
             }),
@@ -115,6 +132,11 @@ impl Figures {
                 "client_frames_skipped",
                 "Frames a busy client did not get",
                 |c| &c.client_skipped,
+            ),
+            (
+                "client_frames_stale",
+                "Frames too old to be handed to a client",
+                |c| &c.client_stale,
             ),
         ];
         for (name, help, spread) in spreads {
@@ -158,10 +180,10 @@ impl Figures {
             encode_family(encoder, name, help, metric_type, samples)?;
         }
         let connections = hub.connections();
-        let refused = clients
-            .refused()
-            .into_iter()
-            .chain([("max_connections", read(&connections.refused))]);
+        let refused = clients.refused().into_iter().chain([
+            ("max_connections", read(&connections.refused)),
+            ("max_renditions", read(&connections.renditions_refused)),
+        ]);
         let samples = refused.map(|(limit, count)| (vec![("limit", limit)], count));
         let help = "Clients and connections refused at a limit";
         encode_family(
@@ -245,7 +267,7 @@ fn encode_status(encoder: &mut DescriptorEncoder<'_>, status: &BoxStatus) -> fmt
     )
 }
 
-fn encode_family<'a>(
+pub(super) fn encode_family<'a>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -261,6 +283,20 @@ fn encode_family<'a>(
         } else {
             metric.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))?;
         }
+    }
+    Ok(())
+}
+
+/// Writes gauges that are no whole numbers.
+pub(super) fn encode_gauges<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    samples: impl IntoIterator<Item = (Vec<(&'static str, &'a str)>, f64)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (labels, value) in samples {
+        family.encode_family(&labels)?.encode_gauge(&value)?;
     }
     Ok(())
 }

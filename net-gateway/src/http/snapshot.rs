@@ -1,66 +1,52 @@
 //! `GET /snapshot/{source}`: one JPEG, the newest there is; or the notice of a source that has none.
 
-use super::Peer;
 use super::error::ApiError;
 use super::extract::{Params, PathSource};
+use super::wishes::SnapshotQuery;
+use crate::client_record::Peer;
 use crate::clients::Protocol;
 use crate::hub::Hub;
 use crate::notice::NoticeMessage;
-use crate::source_feed::Picture;
+use crate::picture_feed::Picture;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a snapshot waits for a picture of a source that has none.
 const PICTURE_WAIT: Duration = Duration::from_secs(2);
 
-/// `?strict=1`: a notice is an error.
-#[derive(Debug, Deserialize)]
-pub struct Wishes {
-    strict: Option<String>,
-}
-
-impl Wishes {
-    fn is_strict(&self) -> Result<bool, ApiError> {
-        match self.strict.as_deref() {
-            None | Some("0") => Ok(false),
-            Some("1") => Ok(true),
-            Some(_) => Err(ApiError::bad_request(
-                "`strict` is not 0 or 1",
-                "use ?strict=1",
-            )),
-        }
-    }
-}
-
 /// Answers with the newest frame of a source, or the first that comes; with its notice while there
 /// are none.
 ///
 /// # Errors
 ///
-/// 400 for a bad query; 404 for an unknown source; 503 when a limit on clients is reached, when no
+/// 400 for a bad query; 404 for an unknown source; 429 when too many forms are watched; 503 when a limit on clients is reached, when no
 /// picture came in time, or, if the client is strict, instead of a notice.
 pub async fn get(
     State(hub): State<Arc<Hub>>,
-    Extension(Peer(address)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     source: PathSource,
-    Params(wishes): Params<Wishes>,
+    Params(query): Params<SnapshotQuery>,
 ) -> Result<Response, ApiError> {
-    let is_strict = wishes.is_strict()?;
-    let _client = hub.clients().admit(Protocol::Snapshot, address)?;
+    let (wish, is_strict) = query.read()?;
+    let client = hub.clients().admit(Protocol::Snapshot, peer)?;
     let mut frames = hub
-        .watch_frames(source.index, Protocol::Snapshot)
+        .watch_rendition(source.index, &client, wish, None)?
         .ok_or_else(ApiError::no_status)?;
     match tokio::time::timeout(PICTURE_WAIT, frames.next_picture()).await {
         Ok(Some(Picture::Frame(frame))) => {
             let facts = frame.facts();
-            Ok(picture(frame.jpeg(), facts.sequence, facts.capture_time_us))
+            let mut answer = picture(frame.jpeg(), facts.sequence, facts.capture_time_us);
+            if let Some(sequence) = frame.prediction() {
+                let headers = answer.headers_mut();
+                headers.insert("x-wigwag-prediction-sequence", HeaderValue::from(sequence));
+            }
+            Ok(answer)
         }
         Ok(Some(Picture::Notice(notice))) => Ok(notice_answer(&notice, is_strict)),
         Ok(None) | Err(_) => Err(unavailable(format!(

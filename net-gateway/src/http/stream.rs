@@ -4,13 +4,14 @@
 //! simple clients read it without knowing chunked transfer. A source without frames keeps its
 //! viewers connected: once a second they get a notice that says why, until frames come.
 
-use super::Peer;
 use super::error::ApiError;
-use super::extract::PathSource;
+use super::extract::{Params, PathSource};
+use super::wishes::StreamQuery;
+use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
 use crate::frame_message::{BOUNDARY, STREAM_OPENING};
 use crate::hub::Hub;
-use crate::source_feed::{FrameWatch, Picture};
+use crate::picture_feed::{FrameWatch, Picture};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -29,19 +30,21 @@ struct Viewer {
     _client: ClientGuard,
 }
 
-/// Opens the stream of a source.
+/// Opens the stream of a source, in the form that the query wants.
 ///
 /// # Errors
 ///
-/// 404 for an unknown source, 503 when a limit on clients is reached.
+/// 400 for a bad query, 404 for an unknown source, 429 when too many forms are watched, 503 when a limit on clients is reached.
 pub async fn get(
     State(hub): State<Arc<Hub>>,
-    Extension(Peer(address)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     source: PathSource,
+    Params(query): Params<StreamQuery>,
 ) -> Result<Response, ApiError> {
-    let client = hub.clients().admit(Protocol::Stream, address)?;
+    let (wish, fps) = (query.rendition()?, query.fps()?);
+    let client = hub.clients().admit(Protocol::Stream, peer)?;
     let frames = hub
-        .watch_frames(source.index, Protocol::Stream)
+        .watch_rendition(source.index, &client, wish, fps)?
         .ok_or_else(ApiError::no_status)?;
     let pending = Some(Bytes::from_static(STREAM_OPENING));
     let viewer = Viewer {

@@ -3,13 +3,14 @@
 //! One task per client, one message in flight: while a message waits for the client, newer frames
 //! replace each other and only the newest is sent next.
 
-use super::Peer;
 use super::error::ApiError;
 use super::extract::{Params, find_source};
+use crate::access::Access;
+use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
 use crate::hub::Hub;
+use crate::picture_feed::FrameWatch;
 use crate::prediction_feed::PredictionWatch;
-use crate::source_feed::FrameWatch;
 use crate::status_feed::StatusWatch;
 use crate::stopping::Stopping;
 use axum::Extension;
@@ -63,7 +64,7 @@ struct Subscription {
 /// 404 for an unknown source, 503 when a limit on clients is reached.
 pub async fn get(
     State(hub): State<Arc<Hub>>,
-    Extension(Peer(address)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     Params(wishes): Params<Wishes>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -81,16 +82,18 @@ pub async fn get(
             "connect with a WebSocket client",
         )
     })?;
-    if !is_same_origin(&headers) {
+    if !is_same_origin(&headers) && !is_allowed(&headers, hub.access()) {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "a page of another origin may not watch this box",
-            "open the page that this box serves",
+            "open the page that this box serves, or name the origin in gateway.cors_origins",
         ));
     }
-    let client = hub.clients().admit(Protocol::WebSocket, address)?;
+    let client = hub.clients().admit(Protocol::WebSocket, peer)?;
+    let name = source.and_then(|source| hub.name_of(source));
+    client.record().describe(name, String::new());
     let frames = video
-        .then(|| hub.watch_frames(source.unwrap_or(0), Protocol::WebSocket))
+        .then(|| hub.watch_frames_for(source.unwrap_or(0), &client))
         .flatten();
     let subscription = Subscription {
         frames,
@@ -122,6 +125,12 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
     origin
         .split_once("://")
         .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+}
+
+/// Whether the config lets pages of that origin in.
+fn is_allowed(headers: &HeaderMap, access: &Access) -> bool {
+    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str());
+    matches!(origin, Some(Ok(origin)) if access.allows_origin(origin))
 }
 
 async fn serve(mut socket: WebSocket, mut subscription: Subscription) {

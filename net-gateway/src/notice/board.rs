@@ -4,15 +4,16 @@
 //! Upstream: [`crate::pump`] tells it of every frame and asks it on every turn without one. It
 //! holds a picture only while a notice is shown, and must never draw when nobody watches.
 
-use super::backdrop::Backdrop;
+use super::backdrop;
 use super::message::{NoticeFacts, NoticeMessage};
 use super::text::write_words;
 use super::trouble::{Facts, Trouble, judge};
 use super::wording::Words;
+use crate::drawing::Canvas;
 use crate::frame_message::FrameFacts;
 use crate::jpeg::{EncodeError, Encoder};
+use shm_layout::MonotonicNs;
 use shm_layout::control::{BoxStatus, SourceStatus, UnitStatus};
-use shm_layout::{FrameMeta, MonotonicNs, PixelFormat};
 use std::time::Duration;
 
 /// How often a notice is drawn again, so that it tells how long the trouble lasts.
@@ -39,7 +40,7 @@ struct Shown {
     trouble: Trouble,
     since_us: u64,
     drawn: MonotonicNs,
-    backdrop: Backdrop,
+    backdrop: Canvas,
     encoder: Encoder,
 }
 
@@ -123,7 +124,7 @@ impl NoticeBoard {
         let words = Words::new(&self.name, &shown.trouble, shown.since_us, now_us);
         let mut picture = shown.backdrop.clone();
         write_words(&mut picture, &words);
-        let jpeg = encode(&mut shown.encoder, &picture);
+        let jpeg = shown.encoder.encode_rgb(&picture);
         let (kind, since_us) = (shown.trouble.kind, shown.since_us);
         // Kept even if it could not be encoded: then too the next try is a second away.
         self.shown = Some(shown);
@@ -151,8 +152,8 @@ impl NoticeBoard {
         }
     }
 
-    fn backdrop(&self, source: Option<&SourceStatus>, last_jpeg: Option<bytes::Bytes>) -> Backdrop {
-        let dimmed = last_jpeg.map(|jpeg| Backdrop::dimmed(&jpeg));
+    fn backdrop(&self, source: Option<&SourceStatus>, last_jpeg: Option<bytes::Bytes>) -> Canvas {
+        let dimmed = last_jpeg.map(|jpeg| backdrop::dimmed(&jpeg));
         match dimmed {
             Some(Ok(backdrop)) => return backdrop,
             Some(Err(error)) => tracing::debug!("source {}: {error}", self.name),
@@ -163,7 +164,7 @@ impl NoticeBoard {
             (None, Some(source)) => (source.width_px, source.height_px),
             (None, None) => (0, 0),
         };
-        Backdrop::card(width_px, height_px)
+        backdrop::card(width_px, height_px)
     }
 }
 
@@ -175,17 +176,4 @@ fn source_of<'a>(status: Option<&'a BoxStatus>, name: &str) -> Option<&'a Source
 fn capture_of<'a>(status: Option<&'a BoxStatus>, name: &str) -> Option<&'a UnitStatus> {
     let mut units = status?.units.iter();
     units.find(|unit| unit.name.strip_prefix("capture/") == Some(name))
-}
-
-fn encode(encoder: &mut Encoder, picture: &Backdrop) -> Result<turbojpeg::OwnedBuf, EncodeError> {
-    let meta = FrameMeta {
-        format: PixelFormat::Rgb24,
-        width_px: picture.width_px,
-        height_px: picture.height_px,
-        stride_bytes: picture.width_px * 3,
-        capture: MonotonicNs(0),
-        capture_wall_us: 0,
-        driver_sequence: 0,
-    };
-    encoder.encode(&meta, &picture.rgb)
 }

@@ -4,11 +4,12 @@
 //! client may send is one message; anything more ends it with an ERROR that says why.
 
 use super::protocol::{self, Subscribe, WireError};
+use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
 use crate::guarded_io::GuardedIo;
 use crate::hub::Hub;
+use crate::picture_feed::{FrameWatch, Picture};
 use crate::prediction_feed::PredictionWatch;
-use crate::source_feed::{FrameWatch, Picture};
 use crate::stopping::Stopping;
 use bytes::{Buf, Bytes};
 use std::io;
@@ -86,7 +87,8 @@ async fn serve(hub: &Hub, io: &mut GuardedIo, address: IpAddr) -> Result<(), End
             read.map_err(|_elapsed| WireError::Timeout(SUBSCRIBE_TIMEOUT.as_secs()))??
         }
     };
-    let (welcome, mut subscription) = admit(hub, &subscribe, address)?;
+    let sent = io.sent();
+    let (welcome, mut subscription) = admit(hub, &subscribe, Peer { address, sent })?;
     io.write_all(&welcome).await?;
     send_all(io, &mut subscription).await
 }
@@ -115,11 +117,7 @@ fn unexpected(received: &[u8], used_bytes: usize) -> WireError {
     WireError::Type(received.get(used_bytes + 5).copied().unwrap_or(0))
 }
 
-fn admit(
-    hub: &Hub,
-    subscribe: &Subscribe,
-    address: IpAddr,
-) -> Result<(Bytes, Subscription), WireError> {
+fn admit(hub: &Hub, subscribe: &Subscribe, peer: Peer) -> Result<(Bytes, Subscription), WireError> {
     let unknown = || WireError::UnknownSource(subscribe.source.clone());
     let source = match subscribe.source.as_str() {
         "" => 0,
@@ -128,16 +126,17 @@ fn admit(
     let name = hub.sources().get(source).ok_or_else(unknown)?.name();
     let client = hub
         .clients()
-        .admit(Protocol::Wire, address)
+        .admit(Protocol::Wire, peer)
         .map_err(|refusal| WireError::TooManyClients(refusal.to_string()))?;
     let welcome = serde_json::json!({
         "source": name,
         "server": concat!("wigwag ", env!("CARGO_PKG_VERSION")),
         "format": "jpeg",
     });
+    client.record().describe(Some(name), String::new());
     let frames = subscribe
         .frames
-        .then(|| hub.watch_frames(source, Protocol::Wire))
+        .then(|| hub.watch_frames_for(source, &client))
         .flatten();
     let predictions = subscribe
         .predictions

@@ -109,6 +109,8 @@ pub struct Part {
     pub capture_time_us: u64,
     /// The kind of a notice; `None` for a frame.
     pub notice: Option<String>,
+    /// Whose hands are drawn in.
+    pub prediction: Option<u64>,
     pub jpeg: Vec<u8>,
 }
 
@@ -149,6 +151,9 @@ impl Viewer {
             sequence: headers["x-wigwag-sequence"].parse().unwrap(),
             capture_time_us: headers["x-wigwag-capture-time-us"].parse().unwrap(),
             notice: headers.get("x-wigwag-notice").cloned(),
+            prediction: headers
+                .get("x-wigwag-prediction-sequence")
+                .map(|sequence| sequence.parse().unwrap()),
             jpeg,
         }
     }

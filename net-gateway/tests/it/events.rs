@@ -53,6 +53,6 @@ fn the_latest_prediction_is_kept_and_a_restarted_gateway_knows_it() {
         ["cam0", "cam1"],
         crate::gateway::limits(),
     ));
-    let _pump = net_gateway::pump::Pump::new(&gateway.segment, 5, &hub, 80).unwrap();
+    let _pump = net_gateway::pump::Pump::new(&gateway.segment, 5, &hub).unwrap();
     assert_eq!(hub.sources()[0].latest_prediction().unwrap().sequence.0, 7);
 }

@@ -1,5 +1,6 @@
 //! A gateway in this process: everything but the supervisor.
 
+use net_gateway::access::Access;
 use net_gateway::clients::ClientLimits;
 use net_gateway::hub::{Hub, Limits};
 use net_gateway::pump::Pump;
@@ -40,6 +41,9 @@ pub fn limits() -> Limits {
         },
         write_timeout: Duration::from_secs(600),
         notice_after: Duration::from_secs(600),
+        staleness_max: Duration::from_secs(600),
+        max_renditions: 4,
+        jpeg_quality: 80,
     }
 }
 
@@ -49,8 +53,13 @@ impl TestGateway {
     }
 
     pub fn with_limits(limits: Limits) -> Self {
+        Self::with(limits, Access::default())
+    }
+
+    pub fn with(limits: Limits, access: Access) -> Self {
         let segment = Arc::new(segment());
-        let hub = Arc::new(Hub::new(["cam0", "cam1"], limits));
+        let hub = Hub::new(["cam0", "cam1"], limits).with_access(access);
+        let hub = Arc::new(hub);
         let listeners = Listeners {
             http: TcpListener::bind("127.0.0.1:0").unwrap(),
             wire: TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -65,6 +74,7 @@ impl TestGateway {
                 Arc::clone(&should_stop),
             ),
             spawn_server(Arc::clone(&segment), Arc::clone(&hub), listeners),
+            spawn_studio(Arc::clone(&hub)),
         ];
         Self {
             segment,
@@ -168,7 +178,7 @@ fn spawn_pump(
 ) -> JoinHandle<()> {
     let (made, is_made) = std::sync::mpsc::channel();
     let thread = std::thread::spawn(move || {
-        let mut pump = Pump::new(&segment, PLACE, &hub, 80).unwrap();
+        let mut pump = Pump::new(&segment, PLACE, &hub).unwrap();
         made.send(()).unwrap();
         while !should_stop.load(Ordering::Relaxed) {
             let seen = segment.activity_event().observe();
@@ -190,6 +200,10 @@ fn spawn_server(segment: Arc<Segment>, hub: Arc<Hub>, listeners: Listeners) -> J
     })
 }
 
+fn spawn_studio(hub: Arc<Hub>) -> JoinHandle<()> {
+    std::thread::spawn(move || hub.studio().work(&hub))
+}
+
 pub fn meta(format: PixelFormat, width_px: u32, height_px: u32, stride_bytes: u32) -> FrameMeta {
     FrameMeta {
         format,
@@ -202,7 +216,7 @@ pub fn meta(format: PixelFormat, width_px: u32, height_px: u32, stride_bytes: u3
     }
 }
 
-fn prediction(sequence: u64) -> Prediction {
+pub fn prediction(sequence: u64) -> Prediction {
     let now = MonotonicNs::now();
     Prediction {
         sequence: Sequence(sequence),
@@ -225,6 +239,20 @@ fn prediction(sequence: u64) -> Prediction {
             landmarks: [[0.5, 0.5, 0.0]; 21],
         }],
     }
+}
+
+/// A real JPEG of one grey.
+pub fn grey_jpeg(width: usize, height: usize, lightness: u8) -> Vec<u8> {
+    let image = turbojpeg::Image {
+        pixels: vec![lightness; width * height * 3],
+        width,
+        pitch: width * 3,
+        height,
+        format: turbojpeg::PixelFormat::RGB,
+    };
+    turbojpeg::compress(image.as_deref(), 90, turbojpeg::Subsamp::Sub2x2)
+        .unwrap()
+        .to_vec()
 }
 
 /// Bytes that stand for a JPEG and tell which one.

@@ -6,10 +6,12 @@
 mod client;
 mod gateway;
 
+mod clients;
 mod events;
 mod notice;
 mod pages;
 mod raw_frames;
+mod renditions;
 mod stream;
 mod wire;
 mod ws;

@@ -1,11 +1,12 @@
 //! Notices: what viewers of a source without frames get, over real sockets and by the pump's clock.
 
 use crate::client::{Viewer, WireClient, get};
-use crate::gateway::{TestGateway, box_status, limits, meta, publish, segment};
+use crate::gateway::{TestGateway, box_status, grey_jpeg, limits, meta, publish, segment};
 use net_gateway::clients::Protocol;
 use net_gateway::hub::Hub;
+use net_gateway::picture_feed::Picture;
 use net_gateway::pump::Pump;
-use net_gateway::source_feed::{Picture, read};
+use net_gateway::source_feed::read;
 use shm_layout::{MonotonicNs, PixelFormat};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,21 +19,6 @@ fn soon() -> net_gateway::hub::Limits {
         notice_after: Duration::from_secs(1),
         ..limits()
     }
-}
-
-/// A real JPEG, light grey all over.
-fn light_jpeg(width: usize, height: usize) -> Vec<u8> {
-    let image = turbojpeg::Image {
-        pixels: vec![200; width * height * 3],
-        width,
-        pitch: width * 3,
-        height,
-        format: turbojpeg::PixelFormat::RGB,
-    };
-    let quality = 90;
-    turbojpeg::compress(image.as_deref(), quality, turbojpeg::Subsamp::Sub2x2)
-        .unwrap()
-        .to_vec()
 }
 
 /// Size and mean lightness of a picture.
@@ -53,7 +39,7 @@ fn u64_at(body: &[u8], offset: usize) -> u64 {
 #[test]
 fn viewers_of_a_lost_source_see_a_notice_until_the_next_frame() {
     let gateway = TestGateway::with_limits(soon());
-    let frame = light_jpeg(320, 240);
+    let frame = grey_jpeg(320, 240, 200);
     let meta = meta(PixelFormat::Mjpeg, 320, 240, 0);
     let mut viewer = Viewer::open(gateway.http, "/stream/cam0");
     let mut program = WireClient::subscribe(gateway.wire, 1, "cam0");
@@ -136,7 +122,7 @@ fn a_silent_source_of_unknown_state_gets_a_notice() {
 fn a_notice_is_drawn_once_a_second_and_only_while_somebody_watches() {
     let segment = segment();
     let hub = Arc::new(Hub::new(["cam0", "cam1"], soon()));
-    let mut pump = Pump::new(&segment, 3, &hub, 80).unwrap();
+    let mut pump = Pump::new(&segment, 3, &hub).unwrap();
     let drawn = || read(&hub.sources()[0].counters().notices);
     let start = MonotonicNs::now();
     let mut turn_at = |ms: u64| {
@@ -148,7 +134,7 @@ fn a_notice_is_drawn_once_a_second_and_only_while_somebody_watches() {
         &segment,
         0,
         &meta(PixelFormat::Mjpeg, 64, 48, 0),
-        &light_jpeg(64, 48),
+        &grey_jpeg(64, 48, 200),
     );
     assert_eq!((turn_at(5_000), turn_at(9_000)), (0, 0), "nobody watches");
 
@@ -169,10 +155,10 @@ fn a_notice_is_drawn_once_a_second_and_only_while_somebody_watches() {
 fn no_notice_comes_between_frames() {
     let segment = segment();
     let hub = Arc::new(Hub::new(["cam0", "cam1"], soon()));
-    let mut pump = Pump::new(&segment, 3, &hub, 80).unwrap();
+    let mut pump = Pump::new(&segment, 3, &hub).unwrap();
     let _viewer = hub.watch_frames(0, Protocol::Stream).unwrap();
     hub.status().set(Arc::new(box_status("lost")));
-    let frame = light_jpeg(64, 48);
+    let frame = grey_jpeg(64, 48, 200);
     for _ in 0..20 {
         publish(&segment, 0, &meta(PixelFormat::Mjpeg, 64, 48, 0), &frame);
         let turned = pump.turn(MonotonicNs::now(), || {});
@@ -212,7 +198,7 @@ fn a_damaged_or_raw_last_frame_makes_a_notice_too() {
 fn who_asked_for_frames_alone_gets_no_notice() {
     let segment = segment();
     let hub = Arc::new(Hub::new(["cam0", "cam1"], soon()));
-    let mut pump = Pump::new(&segment, 3, &hub, 80).unwrap();
+    let mut pump = Pump::new(&segment, 3, &hub).unwrap();
     let mut frames = hub.watch_frames(0, Protocol::WebSocket).unwrap();
     let mut pictures = hub.watch_frames(0, Protocol::Stream).unwrap();
     hub.status().set(Arc::new(box_status("lost")));

@@ -84,7 +84,7 @@ fn a_viewer_stays_connected_while_the_source_gives_nothing() {
 fn a_frame_from_before_the_source_was_lost_is_not_shown_to_who_comes_later() {
     let segment = crate::gateway::segment();
     let hub = Arc::new(Hub::new(["cam0", "cam1"], limits()));
-    let mut pump = Pump::new(&segment, 3, &hub, 80).unwrap();
+    let mut pump = Pump::new(&segment, 3, &hub).unwrap();
     let meta = crate::gateway::meta(PixelFormat::Mjpeg, 64, 48, 0);
     crate::gateway::publish(&segment, 0, &meta, &jpeg(1, 500));
     let _early = hub.watch_frames(0, Protocol::Stream).unwrap();

@@ -229,6 +229,14 @@ pub struct GatewayAssignment {
     pub write_timeout_ms: u64,
     /// A source may give no frames for so long until its viewers are told; milliseconds.
     pub notice_after_ms: u64,
+    /// Most other sizes, qualities and overlays that are made at a time.
+    pub max_renditions: usize,
+    /// A frame that is older than this when a client could have it is left out; milliseconds.
+    pub staleness_ms: u64,
+    /// Origins of other pages that may read answers; `*` is every one.
+    pub cors_origins: Vec<String>,
+    /// Addresses and networks whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<String>,
 }
 
 /// Name and kind of a source.
@@ -331,6 +339,10 @@ mod tests {
                 max_clients_per_address: 64,
                 write_timeout_ms: 10_000,
                 notice_after_ms: 1000,
+                max_renditions: 8,
+                staleness_ms: 2000,
+                cors_origins: vec!["https://a.example".into()],
+                trusted_proxies: vec!["10.0.0.0/8".into()],
             }),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();

@@ -9,6 +9,7 @@ use super::{Config, ConfigError};
 use shm_layout::PixelFormat;
 use shm_layout::control::SourceKind;
 use shm_layout::frame::SIDE_PX_MAX;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -168,7 +169,35 @@ fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigE
         "notice_after_ms",
         200..=600_000,
         &mut gateway.notice_after_ms,
+    )?;
+    section.integer("max_renditions", 0..=64, &mut gateway.max_renditions)?;
+    section.integer("staleness_ms", 100..=600_000, &mut gateway.staleness_ms)?;
+    section.texts(
+        "cors_origins",
+        "\"*\", or an origin such as \"https://example.org:8443\"",
+        is_origin,
+        &mut gateway.cors_origins,
+    )?;
+    section.texts(
+        "trusted_proxies",
+        "an address such as \"10.0.0.2\", or a network such as \"10.0.0.0/8\"",
+        |text| text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok(),
+        &mut gateway.trusted_proxies,
     )
+}
+
+/// Whether a browser would send this as `Origin`: scheme, host, and a port if it is not the usual.
+fn is_origin(text: &str) -> bool {
+    let rest = ["http://", "https://"]
+        .into_iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let is_authority = |rest: &str| {
+        !rest.is_empty()
+            && rest
+                .chars()
+                .all(|c| c.is_ascii_graphic() && !"/?#@".contains(c))
+    };
+    text == "*" || rest.is_some_and(is_authority)
 }
 
 fn restart(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigError> {

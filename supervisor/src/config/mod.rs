@@ -78,6 +78,14 @@ pub struct Gateway {
     pub write_timeout_ms: u64,
     /// A source may give no frames for so long until its viewers are told, in ms.
     pub notice_after_ms: u64,
+    /// Most other sizes, qualities and overlays of pictures that are made at a time.
+    pub max_renditions: u32,
+    /// A frame that is older than this when a client could have it is left out, in ms.
+    pub staleness_ms: u64,
+    /// Origins of other pages that may read answers; `*` is every one.
+    pub cors_origins: Vec<String>,
+    /// Addresses and networks of proxies whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<String>,
 }
 
 /// `[restart]`: how a unit that died comes back.
@@ -174,6 +182,10 @@ impl Default for Gateway {
             max_clients_per_address: 64,
             write_timeout_ms: 10_000,
             notice_after_ms: 1_000,
+            max_renditions: 8,
+            staleness_ms: 2_000,
+            cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
         }
     }
 }

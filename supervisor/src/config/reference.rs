@@ -124,6 +124,18 @@ fn wrong_value_is_named_with_what_was_expected() {
             "box.toml:2: key `gateway.wire` is 127.0.0.1:8080, the same as `gateway.http`",
         ),
         (
+            "[gateway]\ncors_origins = [\"example.org\"]",
+            "box.toml:2: key `gateway.cors_origins` is the text \"example.org\", expected \"*\", or an origin such as \"https://example.org:8443\"",
+        ),
+        (
+            "[gateway]\ntrusted_proxies = \"10.0.0.1\"",
+            "box.toml:2: key `gateway.trusted_proxies` is the text \"10.0.0.1\", expected a list, each an address such as \"10.0.0.2\", or a network such as \"10.0.0.0/8\"",
+        ),
+        (
+            "[gateway]\ntrusted_proxies = [\"10.0.0.1\", \"10.0.0.0/33\"]",
+            "box.toml:2: key `gateway.trusted_proxies` is the text \"10.0.0.0/33\", expected an address such as \"10.0.0.2\", or a network such as \"10.0.0.0/8\"",
+        ),
+        (
             "infer = 3",
             "box.toml:1: key `infer` is a value, expected a table",
         ),

@@ -141,6 +141,33 @@ impl<'a> Section<'a> {
         Ok(())
     }
 
+    /// A list of texts, each of which `is_usable`.
+    pub(super) fn texts(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        is_usable: impl Fn(&str) -> bool,
+        value: &mut Vec<String>,
+    ) -> Result<(), ConfigError> {
+        if let Some(found) = self.find(key) {
+            let DeValue::Array(items) = found.get_ref() else {
+                return Err(self.wrong_value(key, found, &format!("a list, each {expected}")));
+            };
+            value.clear();
+            for item in items.iter() {
+                match item.get_ref() {
+                    DeValue::String(text) if is_usable(text) => {
+                        value.push(text.clone().into_owned());
+                    }
+                    _ => return Err(self.wrong_value(key, item, expected)),
+                }
+            }
+        }
+        let listed: Vec<String> = value.iter().map(|text| quoted(text)).collect();
+        self.note(key, format!("[{}]", listed.join(", ")));
+        Ok(())
+    }
+
     /// A path; one that the file gives starts at the file's folder. Empty stays empty.
     pub(super) fn path(
         &mut self,

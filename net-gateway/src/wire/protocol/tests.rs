@@ -144,6 +144,7 @@ fn server_messages_have_the_documented_bytes() {
     let facts = FrameFacts {
         sequence: 1,
         capture_time_us: 2,
+        captured: shm_layout::MonotonicNs(1),
         width_px: 3,
         height_px: 4,
     };

@@ -1,0 +1,216 @@
+//! Draws the hands of one prediction into a picture: bones, joints, and a label for each hand.
+//!
+//! It looks like the page's own drawing (`page/overlay.js`), for clients that cannot draw. Values
+//! of a prediction are input: a point may lie anywhere, or nowhere.
+
+use crate::drawing::Canvas;
+use crate::drawing::canvas::Rgb;
+use crate::drawing::letters::{self, FontWeight, Style, advance_px};
+use crate::drawing::shapes::{Point, dot, line};
+use shm_layout::Hand;
+
+/// Lines of the hand between its 21 points. Source: MediaPipe `HAND_CONNECTIONS`.
+const BONES: [&[usize]; 6] = [
+    &[0, 1, 2, 3, 4],
+    &[0, 5, 6, 7, 8],
+    &[5, 9, 10, 11, 12],
+    &[9, 13, 14, 15, 16],
+    &[13, 17, 18, 19, 20],
+    &[0, 17],
+];
+/// Colours that stay apart on skin and for the colour-blind; the page's.
+const RIGHT_RGB: Rgb = [0xff, 0xc1, 0x4d];
+const LEFT_RGB: Rgb = [0x5c, 0xd2, 0xff];
+const OUTLINE_RGB: Rgb = [10, 14, 20];
+const OUTLINE_INK: f32 = 0.65;
+const JOINT_RGB: Rgb = [255, 255, 255];
+const LABEL_RGB: Rgb = [14, 18, 24];
+const LABEL_INK: f32 = 0.82;
+const TEXT_RGB: Rgb = [255, 255, 255];
+
+/// Thickness of a bone: this part of the picture's width, within bounds.
+const BONE_PARTS: f32 = 240.0;
+const BONE_PX: (f32, f32) = (1.5, 12.0);
+/// Height of a label's letters, likewise.
+const TEXT_PARTS: f32 = 38.0;
+const TEXT_PX: (f32, f32) = (10.0, 48.0);
+
+/// Draws `hands` into `canvas`.
+pub fn draw(canvas: &mut Canvas, hands: &[Hand]) {
+    for hand in hands {
+        draw_hand(canvas, hand);
+    }
+    // Labels last, so that no bone of another hand crosses one.
+    for hand in hands {
+        draw_label(canvas, hand);
+    }
+}
+
+fn draw_hand(canvas: &mut Canvas, hand: &Hand) {
+    let size = [canvas.width_px as f32, canvas.height_px as f32];
+    let points = hand.landmarks.map(|[x, y, _]| [x * size[0], y * size[1]]);
+    let bone_px = (size[0] / BONE_PARTS).clamp(BONE_PX.0, BONE_PX.1);
+    let rgb = colour(hand);
+    let lines = || {
+        BONES.iter().flat_map(|bone| {
+            let ends = bone.iter().zip(bone.iter().skip(1));
+            ends.filter_map(|(from, to)| {
+                Some([
+                    near(points.get(*from)?, size)?,
+                    near(points.get(*to)?, size)?,
+                ])
+            })
+        })
+    };
+    lines().for_each(|ends| line(canvas, ends, bone_px + 2.0, OUTLINE_RGB, OUTLINE_INK));
+    lines().for_each(|ends| line(canvas, ends, bone_px, rgb, 1.0));
+    // The wrist last: no other joint covers it.
+    for (index, point) in points.iter().enumerate().rev() {
+        if let Some(point) = near(point, size) {
+            // The wrist has the hand's colour: it tells which end is which.
+            let (rgb, radius) = if index == 0 {
+                (rgb, bone_px * 1.4)
+            } else {
+                (JOINT_RGB, bone_px)
+            };
+            dot(canvas, point, radius + 1.0, OUTLINE_RGB, OUTLINE_INK);
+            dot(canvas, point, radius, rgb, 1.0);
+        }
+    }
+}
+
+/// The point, if it lies near the picture: what is far outside would only cost time.
+fn near(point: &Point, size: [f32; 2]) -> Option<Point> {
+    let is_near = |axis: usize| (-size[axis]..=2.0 * size[axis]).contains(&point[axis]);
+    (is_near(0) && is_near(1)).then_some(*point)
+}
+
+/// The gesture, its score and the side, on a dark bar above the hand; inside the picture.
+fn draw_label(canvas: &mut Canvas, hand: &Hand) {
+    let (width, height) = (canvas.width_px as f32, canvas.height_px as f32);
+    let text_px = (width / TEXT_PARTS).clamp(TEXT_PX.0, TEXT_PX.1);
+    let text = label(hand);
+    let weight = FontWeight::Bold;
+    let pad = text_px * 0.3;
+    let bar = [
+        text.chars().count() as f32 * advance_px(text_px, weight) + 2.0 * pad,
+        text_px + pad,
+    ];
+    let [x, y, _, _] = hand.rect;
+    if !x.is_finite() || !y.is_finite() {
+        return;
+    }
+    let left = (x * width).min(width - bar[0]).max(0.0);
+    let top = (y * height - bar[1] - text_px / 2.0)
+        .min(height - bar[1])
+        .max(0.0);
+    canvas.fill([left, top, bar[0], bar[1]], LABEL_RGB, LABEL_INK);
+    let accent_px = (text_px / 6.0).max(1.0);
+    canvas.fill(
+        [left, top + bar[1] - accent_px, bar[0], accent_px],
+        colour(hand),
+        1.0,
+    );
+    let style = Style {
+        height_px: text_px,
+        weight,
+        rgb: TEXT_RGB,
+    };
+    letters::write(canvas, [left + pad, top + pad / 4.0], &text, style);
+}
+
+/// What stands on a hand's label: `Thumb Up 93 % right`; without a gesture only the side.
+fn label(hand: &Hand) -> String {
+    let side = if is_right(hand) { "right" } else { "left" };
+    match hand.gesture.as_str() {
+        "None" => side.to_owned(),
+        gesture => format!(
+            "{} {:.0} % {side}",
+            gesture.replace('_', " "),
+            hand.score * 100.0
+        ),
+    }
+}
+
+fn is_right(hand: &Hand) -> bool {
+    hand.right_probability >= 0.5
+}
+
+fn colour(hand: &Hand) -> Rgb {
+    if is_right(hand) { RIGHT_RGB } else { LEFT_RGB }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shm_layout::Label;
+
+    fn hand(gesture: &str, landmarks: [[f32; 3]; 21]) -> Hand {
+        Hand {
+            gesture: Label::new(gesture).unwrap(),
+            score: 0.934,
+            right_probability: 0.9,
+            presence: 1.0,
+            rect: [0.3, 0.4, 0.2, 0.3],
+            landmarks,
+        }
+    }
+
+    /// A hand whose points lie on a line across the middle of the picture.
+    fn level(gesture: &str) -> Hand {
+        let points = std::array::from_fn(|index| [0.3 + index as f32 * 0.01, 0.6, 0.0]);
+        hand(gesture, points)
+    }
+
+    fn changed_rows(canvas: &Canvas, blank: &Canvas) -> Vec<usize> {
+        let pitch = canvas.width_px as usize * 3;
+        let rows = canvas.rgb.chunks(pitch).zip(blank.rgb.chunks(pitch));
+        rows.enumerate()
+            .filter(|(_, (new, old))| new != old)
+            .map(|(row, _)| row)
+            .collect()
+    }
+
+    #[test]
+    fn label_names_gesture_score_and_side() {
+        assert_eq!(label(&level("Thumb_Up")), "Thumb Up 93 % right");
+        assert_eq!(label(&level("None")), "right");
+        let mut left = level("Victory");
+        left.right_probability = 0.1;
+        assert_eq!(label(&left), "Victory 93 % left");
+    }
+
+    #[test]
+    fn hand_is_drawn_where_it_is_at_every_size() {
+        for (width, height) in [(640, 480), (160, 120), (1920, 1080)] {
+            let blank = Canvas::filled(width, height, [90; 3]);
+            let mut canvas = blank.clone();
+            draw(&mut canvas, &[level("Thumb_Up")]);
+            let rows = changed_rows(&canvas, &blank);
+            let at = |part: f32| (height as f32 * part) as usize;
+            assert!(rows.contains(&at(0.6)), "the bones of {width}x{height}");
+            assert!(
+                rows.iter().all(|row| (at(0.2)..at(0.75)).contains(row)),
+                "{rows:?}"
+            );
+            let wrist = (at(0.6) * width as usize + (width as f32 * 0.3) as usize) * 3;
+            assert_eq!(canvas.rgb[wrist..wrist + 3], RIGHT_RGB);
+        }
+    }
+
+    #[test]
+    fn no_hand_breaks_the_picture() {
+        for value in [f32::NAN, f32::INFINITY, -1e30, 1e30, -3.0, 7.0] {
+            let mut strange = hand("None", [[value; 3]; 21]);
+            strange.rect = [value; 4];
+            for (width, height) in [(1, 1), (16, 9), (320, 240)] {
+                let mut canvas = Canvas::filled(width, height, [90; 3]);
+                draw(&mut canvas, &[strange.clone(), level("Closed_Fist")]);
+                assert_eq!(canvas.rgb.len(), (width * height * 3) as usize);
+            }
+        }
+        let mut canvas = Canvas::filled(320, 240, [90; 3]);
+        draw(&mut canvas, &[]);
+        assert_eq!(canvas, Canvas::filled(320, 240, [90; 3]));
+    }
+}
