@@ -13,7 +13,7 @@ work=$here/work
 out=$work/out
 package=linux-image-amd64
 time_limit_s=${WIGWAG_VM_TIME_LIMIT_S:-900}
-bin_dir=${WIGWAG_BIN_DIR:-$checkout/target/release}
+bin_dir=${WIGWAG_BIN_DIR:-${CARGO_TARGET_DIR:-$checkout/target}/release}
 only= without= command=
 PATH=$PATH:/usr/sbin:/sbin
 

@@ -106,12 +106,14 @@ impl Differ {
             profile,
             manifest,
             max_hands,
+            idle_fps,
         } = new;
         self.note("infer.workers", *workers != old.workers, Concern::Fixed);
         self.note("infer.profile", *profile != old.profile, Concern::Infer);
         self.note("infer.manifest", *manifest != old.manifest, Concern::Infer);
         let differs = *max_hands != old.max_hands;
         self.note("infer.max_hands", differs, Concern::Infer);
+        self.note("infer.idle_fps", *idle_fps != old.idle_fps, Concern::Infer);
     }
 
     fn gateway(&mut self, old: &Gateway, new: &Gateway) {
@@ -123,6 +125,10 @@ impl Differ {
             max_clients_per_address,
             write_timeout_ms,
             notice_after_ms,
+            max_renditions,
+            staleness_ms,
+            cors_origins,
+            trusted_proxies,
         } = new;
         self.note("gateway.http", *http != old.http, Concern::Listeners);
         self.note("gateway.wire", *wire != old.wire, Concern::Listeners);
@@ -140,6 +146,16 @@ impl Differ {
             (
                 "gateway.notice_after_ms",
                 *notice_after_ms != old.notice_after_ms,
+            ),
+            (
+                "gateway.max_renditions",
+                *max_renditions != old.max_renditions,
+            ),
+            ("gateway.staleness_ms", *staleness_ms != old.staleness_ms),
+            ("gateway.cors_origins", *cors_origins != old.cors_origins),
+            (
+                "gateway.trusted_proxies",
+                *trusted_proxies != old.trusted_proxies,
             ),
         ] {
             self.note(key, differs, Concern::Gateway);
