@@ -10,7 +10,8 @@ use crate::drawing::Canvas;
 use crate::drawing::decode::{DecodeError, Decoder};
 use crate::jpeg::EncodeError;
 use fast_image_resize as resize;
-use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
 use shm_layout::Hand;
 use thiserror::Error;
 
@@ -110,17 +111,17 @@ impl Renderer {
             return Ok(());
         }
         let broken = |error: &dyn std::fmt::Display| RenderError::Scale(error.to_string());
-        let pixels = resize::PixelType::U8x3;
+        // By its type: asked for by a value, the library would bring code for every kind of pixel.
         let (from_width, from_height) = (self.decoded.width_px, self.decoded.height_px);
-        let from = ImageRef::new(from_width, from_height, &self.decoded.rgb, pixels)
+        let from = TypedImageRef::<U8x3>::from_buffer(from_width, from_height, &self.decoded.rgb)
             .map_err(|error| broken(&error))?;
         self.canvas.resize(width, height);
-        let mut to = Image::from_slice_u8(width, height, &mut self.canvas.rgb, pixels)
+        let mut to = TypedImage::<U8x3>::from_buffer(width, height, &mut self.canvas.rgb)
             .map_err(|error| broken(&error))?;
         let how = resize::ResizeOptions::new()
             .resize_alg(resize::ResizeAlg::Convolution(resize::FilterType::Bilinear));
         self.resizer
-            .resize(&from, &mut to, &how)
+            .resize_typed(&from, &mut to, &how)
             .map_err(|error| broken(&error))
     }
 }
