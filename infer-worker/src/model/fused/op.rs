@@ -1,6 +1,6 @@
 //! The operator that stands in tract's plan: one of our kernels with its packed weights.
 //!
-//! Neighbours: [`builder`](super::builder) makes them; tract calls [`EvalOp::eval`] in the order of
+//! Neighbours: `builder` makes them; tract calls [`EvalOp::eval`] in the order of
 //! its plan. Between operators values are flat pieces of [`memory`](super::memory), whose first floats
 //! count: shapes are fixed when the graph is built, and every length is checked by the kernels.
 
