@@ -4,7 +4,7 @@
 //! - [`product`] and [`depthwise`] are the algorithms, generic over the register;
 //! - this file enters them with the right instructions switched on.
 //!
-//! Neighbours: only [`Kernels`](super::Kernels) calls the functions here, after it has checked every
+//! Neighbours: only [`Kernels`] calls the functions here, after it has checked every
 //! length, so that no kernel checks one again. Two things make the code unsafe: it uses instructions
 //! that not every processor has, and it reads and writes through pointers in its inner loops.
 //!

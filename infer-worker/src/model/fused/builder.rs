@@ -81,7 +81,11 @@ impl<'a> Builder<'a> {
             let Some(value) = value.filter(fits) else {
                 return Err(Refusal::new(format!("no output {port}")));
             };
-            outlets.push(value.outlet);
+            let name = format!("{} result", port.name);
+            let dims = vec![value.dims.clone()];
+            let op = FusedOp::new(Work::Result, dims, &port.shape, self.kernels, self.memory);
+            let result = self.model.wire_node(name, op, &[value.outlet]);
+            outlets.push(result.map_err(of_tract)?[0]);
         }
         self.model
             .select_output_outlets(&outlets)
@@ -124,11 +128,11 @@ impl<'a> Builder<'a> {
             "Concat" => (Work::Concat, self.joined(node, &first)?),
             _ => return Err(refuse(node, "not known")),
         };
-        let inputs: Result<TVec<OutletId>, Refusal> = match work {
+        let inputs: Result<Vec<Value>, Refusal> = match work {
             Work::Add | Work::Concat => (0..node.input.len())
-                .map(|index| Ok(self.whole(node, index)?.outlet))
+                .map(|index| self.whole(node, index).cloned())
                 .collect(),
-            _ => Ok(tvec!(first.outlet)),
+            _ => Ok(vec![first.clone()]),
         };
         self.add(output, work, &dims, first.layout, &inputs?)
     }
@@ -140,10 +144,12 @@ impl<'a> Builder<'a> {
         work: Work,
         dims: &[usize],
         layout: Layout,
-        inputs: &[OutletId],
+        inputs: &[Value],
     ) -> Result<(), Refusal> {
-        let op = FusedOp::new(work, dims, self.kernels, self.memory);
-        let outlets = self.model.wire_node(name, op, inputs).map_err(of_tract)?;
+        let from = inputs.iter().map(|value| value.dims.clone()).collect();
+        let op = FusedOp::new(work, from, dims, self.kernels, self.memory);
+        let outlets: Vec<OutletId> = inputs.iter().map(|value| value.outlet).collect();
+        let outlets = self.model.wire_node(name, op, &outlets).map_err(of_tract)?;
         self.set(name, outlets[0], dims.to_vec(), layout);
         Ok(())
     }

@@ -5,12 +5,11 @@
 //! merged only when nobody else reads what lies between.
 
 use super::Refusal;
-use super::builder::{Builder, Layout};
+use super::builder::{Builder, Layout, Value};
 use super::op::{After, Function, Work};
 use super::source::{input, integer, integers, number, refuse, word};
 use crate::kernels::{Lines, Window};
 use tract_onnx::pb::NodeProto;
-use tract_onnx::prelude::OutletId;
 
 /// Longest side of a window, and largest stride.
 const SIDE_MAX: i64 = 64;
@@ -23,7 +22,7 @@ struct Merge<'a> {
     bias: Vec<f32>,
     function: Function,
     residual: Option<bool>,
-    inputs: Vec<OutletId>,
+    inputs: Vec<Value>,
 }
 
 impl Merge<'_> {
@@ -84,7 +83,7 @@ impl<'a> Builder<'a> {
             bias: self.bias(node, filters)?,
             function: Function::None,
             residual: None,
-            inputs: vec![image.outlet],
+            inputs: vec![image],
         };
         self.merge(&mut merge, !depthwise)?;
         let taps = window.side * window.side;
@@ -135,7 +134,7 @@ impl<'a> Builder<'a> {
             bias: self.bias(node, to)?,
             function: Function::None,
             residual: None,
-            inputs: vec![value.outlet],
+            inputs: vec![value],
         };
         let work = Work::Product(self.kernels.pack(&matrix, from, to), after(&mut merge));
         self.add(merge.name, work, &merge.dims, Layout::Plain, &merge.inputs)
@@ -215,7 +214,7 @@ impl<'a> Builder<'a> {
             return false;
         }
         merge.residual = Some(merge.is_linear());
-        merge.inputs.push(value.outlet);
+        merge.inputs.push(value.clone());
         true
     }
 

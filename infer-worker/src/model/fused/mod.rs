@@ -1,8 +1,8 @@
 //! Turns an ONNX graph into a tract model of our own operators: each convolution with its bias, its
 //! activation and the sum that follows as one operator, channels last from end to end.
 //!
-//! - [`source`] reads the graph: constants, attributes, who uses what;
-//! - [`builder`] walks it and wires operators; [`convolution`] merges what follows a convolution;
+//! - `source` reads the graph: constants, attributes, who uses what;
+//! - `builder` walks it and wires operators; `convolution` merges what follows a convolution;
 //! - [`op`] is the operator, which tract plans and runs like its own; [`memory`] keeps its outputs.
 //!
 //! Neighbours: `model::tract` tries this first; what is refused here runs on tract's own operators.

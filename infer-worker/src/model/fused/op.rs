@@ -1,9 +1,10 @@
 //! The operator that stands in tract's plan: one of our kernels with its packed weights.
 //!
-//! Neighbours: [`builder`](super::builder) makes them; tract calls [`EvalOp::eval`] in the order of
-//! its plan. Shapes are fixed when the graph is built, and every length is checked by the kernels.
+//! Neighbours: `builder` makes them; tract calls [`EvalOp::eval`] in the order of
+//! its plan. Between operators values are flat pieces of [`memory`](super::memory), whose first floats
+//! count: shapes are fixed when the graph is built, and every length is checked by the kernels.
 
-use super::memory::Memory;
+use super::memory::{Memory, piece};
 use crate::kernels::{
     Activation, Depthwise, Epilogue, Kernels, Lines, Packed, Plane, Product, Residual, Window, pool,
 };
@@ -33,6 +34,8 @@ pub enum Work {
     Concat,
     /// The sum of two inputs.
     Add,
+    /// The input itself, in a tensor of its own shape: an output of the graph.
+    Result,
 }
 
 /// What follows a sum.
@@ -88,6 +91,8 @@ pub struct FusedOp(Arc<Inner>);
 struct Inner {
     work: Work,
     kernels: Kernels,
+    /// Dimensions of each input, then of the output.
+    inputs: Vec<Vec<usize>>,
     shape: Vec<usize>,
     memory: Arc<Memory>,
 }
@@ -106,12 +111,19 @@ thread_local! {
 }
 
 impl FusedOp {
-    /// An operator with outputs of `shape`.
+    /// An operator from values of the dimensions `inputs` to one of `shape`.
     #[must_use]
-    pub fn new(work: Work, shape: &[usize], kernels: Kernels, memory: &Arc<Memory>) -> Self {
+    pub fn new(
+        work: Work,
+        inputs: Vec<Vec<usize>>,
+        shape: &[usize],
+        kernels: Kernels,
+        memory: &Arc<Memory>,
+    ) -> Self {
         Self(Arc::new(Inner {
             work,
             kernels,
+            inputs,
             shape: shape.to_vec(),
             memory: Arc::clone(memory),
         }))
@@ -130,6 +142,7 @@ impl Op for FusedOp {
             Work::Sigmoid => "FusedSigmoid",
             Work::Concat => "FusedConcat",
             Work::Add => "FusedAdd",
+            Work::Result => "FusedResult",
         };
         name.into()
     }
@@ -143,7 +156,10 @@ impl Op for FusedOp {
 
 impl TypedOp for FusedOp {
     fn output_facts(&self, _inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        Ok(tvec!(f32::fact(&self.0.shape)))
+        match self.0.work {
+            Work::Result => Ok(tvec!(f32::fact(&self.0.shape))),
+            _ => Ok(tvec!(f32::fact([piece(self.0.count())]))),
+        }
     }
 
     as_op!();
@@ -153,26 +169,63 @@ impl EvalOp for FusedOp {
     op_out_of_plan!();
 
     fn eval(&self, _context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
-        let mut output = self.0.memory.take(&self.0.shape)?;
+        let count = self.0.count();
+        if matches!(self.0.work, Work::Result) {
+            let values = self.0.input(&inputs, 0)?;
+            let tensor = Tensor::from_shape(&self.0.shape, values)?;
+            return Ok(tvec!(tensor.into_tvalue()));
+        }
+        let mut output = self.0.memory.take(piece(count))?;
         let Some(tensor) = Arc::get_mut(&mut output) else {
             bail!("memory for an output is in use");
         };
         let mut view = tensor.try_as_plain_ram_mut()?;
-        self.0.run(&inputs, view.as_slice_mut::<f32>()?)?;
+        let Some(out) = view.as_slice_mut::<f32>()?.get_mut(..count) else {
+            bail!("memory for an output is too small");
+        };
+        self.0.run(&inputs, out)?;
         self.0.memory.keep(&output);
         Ok(tvec!(output.into_tvalue()))
     }
 }
 
 impl Inner {
-    fn run(&self, inputs: &[TValue], out: &mut [f32]) -> TractResult<()> {
-        let Some(first) = inputs.first() else {
-            bail!("an operator without inputs");
+    /// Floats of the output.
+    fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The floats of an input that count.
+    fn input<'a>(&self, inputs: &'a [TValue], index: usize) -> TractResult<&'a [f32]> {
+        let (Some(value), Some(dims)) = (inputs.get(index), self.inputs.get(index)) else {
+            bail!("an operator without input {index}");
         };
-        let x = floats(first)?;
+        let values = value.try_as_plain_ram()?.as_slice::<f32>()?;
+        let Some(values) = values.get(..dims.iter().product()) else {
+            bail!("input {index} is too small");
+        };
+        Ok(values)
+    }
+
+    /// The second input and its channels, if there is one.
+    fn residual<'a>(&self, inputs: &'a [TValue]) -> TractResult<Option<(&'a [f32], usize)>> {
+        let Some(dims) = self.inputs.get(1) else {
+            return Ok(None);
+        };
+        let channels = dims.last().copied().unwrap_or_default();
+        Ok(Some((self.input(inputs, 1)?, channels)))
+    }
+
+    /// The size of the first input, an image.
+    fn from(&self) -> TractResult<Plane> {
+        plane(self.inputs.first().map_or(&[], Vec::as_slice))
+    }
+
+    fn run(&self, inputs: &[TValue], out: &mut [f32]) -> TractResult<()> {
+        let x = self.input(inputs, 0)?;
         match &self.work {
             Work::Product(weights, after) => {
-                let residual = residual(inputs)?;
+                let residual = self.residual(inputs)?;
                 let product = Product {
                     rows_of: x,
                     rows: out.len() / weights.columns().max(1),
@@ -183,32 +236,30 @@ impl Inner {
                     .multiply(&product, &after.epilogue(residual), out)?;
             }
             Work::Windows(window, weights, after) => {
-                let (from, residual) = (plane(first.shape())?, residual(inputs)?);
+                let (from, residual) = (self.from()?, self.residual(inputs)?);
                 self.run_windows(x, from, *window, weights, after, residual, out)?;
             }
             Work::Depthwise(window, weights, after) => {
                 let work = Depthwise {
                     window: *window,
                     input: x,
-                    from: plane(first.shape())?,
+                    from: self.from()?,
                     to: plane(&self.shape)?,
                     weights,
                 };
                 self.kernels
                     .convolve_depthwise(&work, &after.epilogue(None), out)?;
             }
-            Work::MaxPool => pool::max_2x2(x, plane(first.shape())?, out),
-            Work::Double => pool::double(x, plane(first.shape())?, out),
+            Work::MaxPool => pool::max_2x2(x, self.from()?, out),
+            Work::Double => pool::double(x, self.from()?, out),
             Work::Mean => pool::mean(x, out),
             Work::Sigmoid => pool::sigmoid(x, out),
-            Work::Add => match inputs.get(1) {
-                Some(second) => pool::add(x, floats(second)?, out),
-                None => bail!("a sum of one input"),
-            },
+            Work::Add => pool::add(x, self.input(inputs, 1)?, out),
+            Work::Result => out.copy_from_slice(x),
             Work::Concat => {
                 let mut rest = out;
-                for input in inputs {
-                    let values = floats(input)?;
+                for index in 0..inputs.len() {
+                    let values = self.input(inputs, index)?;
                     ensure!(values.len() <= rest.len(), "inputs larger than the output");
                     let (target, after) = rest.split_at_mut(values.len());
                     target.copy_from_slice(values);
@@ -252,19 +303,6 @@ impl Inner {
         WINDOWS.set(windows);
         Ok(())
     }
-}
-
-/// The second input and its channels.
-fn residual(inputs: &[TValue]) -> TractResult<Option<(&[f32], usize)>> {
-    let Some(other) = inputs.get(1) else {
-        return Ok(None);
-    };
-    let channels = other.shape().last().copied().unwrap_or_default();
-    Ok(Some((floats(other)?, channels)))
-}
-
-fn floats(value: &TValue) -> TractResult<&[f32]> {
-    value.try_as_plain_ram()?.as_slice::<f32>()
 }
 
 fn plane(shape: &[usize]) -> TractResult<Plane> {
