@@ -13,7 +13,7 @@ const SOURCES: &str = "[sources.cam]\ntype = \"v4l2\"\n[sources.film]\ntype = \"
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 45] = [
+const KEYS: [(&str, &str, &str, Concern); 50] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -33,6 +33,7 @@ const KEYS: [(&str, &str, &str, Concern); 45] = [
     ("infer", "profile", "\"lite\"", Concern::Infer),
     ("infer", "manifest", "\"/m.toml\"", Concern::Infer),
     ("infer", "max_hands", "4", Concern::Infer),
+    ("infer", "idle_fps", "5", Concern::Infer),
     ("gateway", "http", "\"127.0.0.1:1\"", Concern::Listeners),
     ("gateway", "wire", "\"127.0.0.1:2\"", Concern::Listeners),
     ("gateway", "jpeg_quality", "70", Concern::Gateway),
@@ -40,6 +41,20 @@ const KEYS: [(&str, &str, &str, Concern); 45] = [
     ("gateway", "max_clients_per_address", "6", Concern::Gateway),
     ("gateway", "write_timeout_ms", "5000", Concern::Gateway),
     ("gateway", "notice_after_ms", "300", Concern::Gateway),
+    ("gateway", "max_renditions", "3", Concern::Gateway),
+    ("gateway", "staleness_ms", "1500", Concern::Gateway),
+    (
+        "gateway",
+        "cors_origins",
+        "[\"https://a.example\"]",
+        Concern::Gateway,
+    ),
+    (
+        "gateway",
+        "trusted_proxies",
+        "[\"10.0.0.1\"]",
+        Concern::Gateway,
+    ),
     ("restart", "backoff_min_ms", "101", Concern::InPlace),
     ("restart", "backoff_max_ms", "5001", Concern::InPlace),
     ("restart", "limit", "11", Concern::InPlace),
