@@ -6,6 +6,7 @@
 
 use crate::clients::{ClientLimits, Clients, Protocol};
 use crate::prediction_feed::{PredictionFeed, PredictionWatch};
+use crate::push::Desk;
 use crate::source_feed::{FrameWatch, SourceFeed};
 use crate::status_feed::StatusFeed;
 use crate::stopping::{StopSwitch, Stopping};
@@ -59,6 +60,7 @@ pub struct Hub {
     clients: Arc<Clients>,
     limits: Limits,
     connections: Arc<ConnectionCounters>,
+    desk: Desk,
     stop_switch: StopSwitch,
     wanted: Notify,
     fresh: Notify,
@@ -78,11 +80,24 @@ impl Hub {
             clients: Arc::new(Clients::new(limits.clients)),
             limits,
             connections: Arc::default(),
+            desk: Desk::new(&[]),
             stop_switch: StopSwitch::new(),
             wanted: Notify::new(),
             fresh: Notify::new(),
             pulse: AtomicU64::new(0),
         }
+    }
+
+    /// The same, with sources that clients may push to.
+    #[must_use]
+    pub fn with_desk(self, desk: Desk) -> Self {
+        Self { desk, ..self }
+    }
+
+    /// Where clients get a source to push to.
+    #[must_use]
+    pub fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// The sources, in the order of the config.

@@ -16,6 +16,7 @@ mod kill;
 mod notice;
 mod page;
 mod predictions;
+mod push;
 mod recognition;
 mod reconnect;
 mod ring;

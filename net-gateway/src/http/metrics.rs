@@ -44,12 +44,13 @@ pub async fn get(State(hub): State<Arc<Hub>>) -> Result<Response, ApiError> {
 struct Figures(Arc<Hub>);
 
 /// One line of a family: its labels and its value.
-type Sample<'a> = (Vec<(&'static str, &'a str)>, u64);
+pub(super) type Sample<'a> = (Vec<(&'static str, &'a str)>, u64);
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_sources(&mut encoder)?;
         self.encode_clients(&mut encoder)?;
+        super::metrics_push::encode(&mut encoder, &self.0)?;
         match self.0.status().newest() {
             Some(newest) => encode_status(&mut encoder, newest.status()),
             None => Ok(()),
@@ -245,7 +246,7 @@ fn encode_status(encoder: &mut DescriptorEncoder<'_>, status: &BoxStatus) -> fmt
     )
 }
 
-fn encode_family<'a>(
+pub(super) fn encode_family<'a>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,

@@ -74,6 +74,8 @@ pub struct Gateway {
     pub write_timeout_ms: u64,
     /// A source may give no frames for so long until its viewers are told, in ms.
     pub notice_after_ms: u64,
+    /// Most clients at a time that push frames without naming a source.
+    pub anonymous_sources: u32,
 }
 
 /// `[restart]`: how a unit that died comes back.
@@ -167,6 +169,7 @@ impl Default for Gateway {
             max_clients_per_address: 64,
             write_timeout_ms: 10_000,
             notice_after_ms: 1_000,
+            anonymous_sources: 0,
         }
     }
 }
@@ -221,6 +224,13 @@ impl Default for BlackBox {
             max_entries: 20,
             max_bytes: 100_000_000,
         }
+    }
+}
+
+impl Config {
+    /// The sources that are there for clients which name none, beside the configured ones.
+    pub fn guests(&self) -> impl Iterator<Item = SourceConfig> {
+        source::guests(self.gateway.anonymous_sources)
     }
 }
 
