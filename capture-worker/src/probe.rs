@@ -39,6 +39,7 @@ pub struct Probe {
 #[must_use]
 pub fn probe(kind: &SourceKind) -> Probe {
     let answer = match kind {
+        SourceKind::Push(_) => return Probe::not_found(kind, "it is pushed, not captured"),
         SourceKind::V4l2 {
             device,
             width_px,
@@ -73,17 +74,7 @@ pub fn probe(kind: &SourceKind) -> Probe {
     };
     match answer {
         Ok((mode, frame_bytes_max)) => Probe::found(kind, mode, frame_bytes_max),
-        Err(error) => Probe {
-            kind: kind.name(),
-            found: false,
-            format: "",
-            width_px: 0,
-            height_px: 0,
-            fps: 0.0,
-            frame_bytes_max: 0,
-            device: String::new(),
-            problem: Some(error.to_string()),
-        },
+        Err(error) => Probe::not_found(kind, &error.to_string()),
     }
 }
 
@@ -99,6 +90,20 @@ impl Probe {
             frame_bytes_max,
             device: mode.device,
             problem: None,
+        }
+    }
+
+    fn not_found(kind: &SourceKind, problem: &str) -> Self {
+        Self {
+            kind: kind.name(),
+            found: false,
+            format: "",
+            width_px: 0,
+            height_px: 0,
+            fps: 0.0,
+            frame_bytes_max: 0,
+            device: String::new(),
+            problem: Some(problem.to_owned()),
         }
     }
 }

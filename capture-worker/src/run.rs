@@ -37,7 +37,10 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         ));
     };
     let mut publisher = worker.segment().publisher(work.source)?;
-    let mut source = source::from_kind(&work.kind);
+    let Some(mut source) = source::from_kind(&work.kind) else {
+        let what = format!("source `{}` is pushed, not captured", work.name);
+        return Err(WorkerFailure::bug(what));
+    };
     let mut capture = Capture::new(worker, work.source);
     worker.ready();
     while !worker.should_drain() {

@@ -162,6 +162,7 @@ function showConnectionState(source) {
   else if (connection.state === "away") showConnection("away", "bad");
   else if (source?.state === "lost") showConnection("lost", "bad");
   else if (source?.state === "starting") showConnection("starting", "wait");
+  else if (source?.state === "waiting") showConnection("waiting", "wait");
   else showConnection("live", "good");
 }
 

@@ -32,6 +32,9 @@ export function notice(now) {
   if (now.source?.state === "starting") {
     return middle("wait", `${now.source.name} is starting`, sentence(now.source.detail));
   }
+  if (now.source?.state === "waiting") {
+    return middle("wait", `${now.source.name} waits for a client`, sentence(now.source.detail));
+  }
   if (now.silentMs > SILENT_MS) {
     const detail = `For ${wholeDuration(now.silentMs)}. The box itself answers.`;
     return middle("wait", "No pictures are coming", detail);

@@ -8,6 +8,7 @@ use crate::access::Access;
 use crate::clients::{ClientGuard, ClientLimits, Clients, Protocol};
 use crate::picture_feed::FrameWatch;
 use crate::prediction_feed::{PredictionFeed, PredictionWatch};
+use crate::push::Desk;
 use crate::rendition::{Rendition, Studio, TooMany};
 use crate::source_feed::SourceFeed;
 use crate::status_feed::StatusFeed;
@@ -72,6 +73,7 @@ pub struct Hub {
     limits: Limits,
     access: Access,
     connections: Arc<ConnectionCounters>,
+    desk: Desk,
     stop_switch: StopSwitch,
     wanted: Notify,
     fresh: Notify,
@@ -95,6 +97,7 @@ impl Hub {
             limits,
             access: Access::default(),
             connections: Arc::default(),
+            desk: Desk::new(&[]),
             stop_switch: StopSwitch::new(),
             wanted: Notify::new(),
             fresh: Notify::new(),
@@ -113,6 +116,18 @@ impl Hub {
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// The same, with sources that clients may push to.
+    #[must_use]
+    pub fn with_desk(self, desk: Desk) -> Self {
+        Self { desk, ..self }
+    }
+
+    /// Where clients get a source to push to.
+    #[must_use]
+    pub fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// The sources, in the order of the config.

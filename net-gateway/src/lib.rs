@@ -1,4 +1,5 @@
-//! Serves frames and predictions to network clients: HTTP, WebSocket, and a TCP wire protocol.
+//! Serves frames and predictions to network clients: HTTP, WebSocket, and a TCP wire protocol; and
+//! takes frames from those that push.
 //!
 //! - [`run`]: the gateway on one screen; start here.
 //! - [`pump`]: from shared memory to the feeds; [`jpeg`]: raw frames to JPEG.
@@ -6,11 +7,13 @@
 //! - [`rendition`]: the same pictures smaller, or with the hands drawn in.
 //! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
 //!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`stopping`].
+//! - [`push`]: frames from clients, on their way into the segment.
 //! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket; [`access`]:
 //!   who is believed.
 //! - [`http`], [`wire`]: the protocols; [`frame_message`]: a frame as all of them send it.
 //!
-//! Neighbours: the segment upstream (`shm-layout`), clients downstream. It must never know a
+//! Neighbours: the segment upstream (`shm-layout`), clients downstream, and the other way round for
+//! what they push. It must never know a
 //! camera or a model, never make a frame wait for a client, and never trust a byte from outside.
 
 #![forbid(unsafe_code)]
@@ -29,6 +32,7 @@ pub mod notice;
 pub mod picture_feed;
 pub mod prediction_feed;
 pub mod pump;
+pub mod push;
 pub mod rendition;
 pub mod run;
 pub mod server;

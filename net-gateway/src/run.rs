@@ -10,6 +10,8 @@ use crate::access::Access;
 use crate::clients::ClientLimits;
 use crate::hub::{Hub, Limits};
 use crate::pump::Pump;
+use crate::push::reports::Reports;
+use crate::push::{Desk, Press};
 use crate::server::{self, Listeners};
 use crate::traffic::Figures;
 use shm_layout::MonotonicNs;
@@ -41,7 +43,11 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
     let names = assignment.sources.iter().map(|source| source.name.as_str());
     let access = Access::new(&assignment.trusted_proxies, &assignment.cors_origins)
         .map_err(|error| WorkerFailure::bug(format!("trusted_proxies: {error}")))?;
-    let hub = Arc::new(Hub::new(names, limits(assignment)).with_access(access));
+    let hub = Hub::new(names, limits(assignment))
+        .with_access(access)
+        .with_desk(Desk::new(&assignment.sources));
+    let press = Press::new(worker.segment(), hub.desk().take_orders());
+    let hub = Arc::new(hub);
     let listeners = Listeners {
         http: worker.take_listener(FD_HTTP)?,
         wire: worker.take_listener(FD_WIRE)?,
@@ -53,7 +59,7 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
             .name("clients".to_owned())
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, || {
-                server::serve(&hub, listeners, move || activity.signal())
+                server::serve(&hub, listeners, move || activity.signal(), press)
             })
             .map_err(broken)?;
         std::thread::Builder::new()
@@ -85,6 +91,7 @@ fn turn_until_drained(
         studio: (false, 0),
     };
     let mut last_report = MonotonicNs::now();
+    let mut pushed = Reports::default();
     while !worker.should_drain() && !has_server_ended() {
         let seen = activity.observe();
         life.pass_on(Stage::Publishing);
@@ -94,6 +101,9 @@ fn turn_until_drained(
         let turned = pump.turn(MonotonicNs::now(), || life.pass_on(Stage::Publishing));
         worker.count(Counter::CorruptFrames, turned.corrupt);
         let now = MonotonicNs::now();
+        for report in pushed.due(hub.desk(), now) {
+            worker.send(FromWorker::Source(report));
+        }
         if now.since(last_report) >= REPORT_EVERY {
             last_report = now;
             worker.send(FromWorker::Traffic(report(hub, pump.figures(now))));

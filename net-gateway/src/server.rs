@@ -1,10 +1,11 @@
 //! The async side: both listeners, the pulse, and the end.
 //!
 //! Upstream: [`crate::run`] runs it on a thread of its own, with one runtime. It must never do
-//! anything that takes long: copying and encoding belong to [`crate::pump`].
+//! anything that takes long: encoding belongs to [`crate::pump`]. What clients push is copied once.
 
 use crate::accept::accept_loop;
 use crate::hub::Hub;
+use crate::push::Press;
 use crate::{http, wire};
 use std::io;
 use std::net::TcpListener;
@@ -25,12 +26,18 @@ pub struct Listeners {
     pub wire: TcpListener,
 }
 
-/// Serves until the hub says to stop. `wake_pump` is called when somebody begins to watch.
+/// Serves until the hub says to stop. `wake_pump` is called when somebody begins to watch; what
+/// clients push goes into the rings by `press`.
 ///
 /// # Errors
 ///
 /// When a listener cannot be used, or the runtime cannot be made.
-pub fn serve(hub: &Arc<Hub>, listeners: Listeners, wake_pump: impl Fn()) -> io::Result<()> {
+pub fn serve(
+    hub: &Arc<Hub>,
+    listeners: Listeners,
+    wake_pump: impl Fn(),
+    mut press: Press<'_>,
+) -> io::Result<()> {
     // One thread is enough: what it does per frame and client is one system call, and a second
     // one would only take turns with it on the small machines that this is for.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -49,8 +56,11 @@ pub fn serve(hub: &Arc<Hub>, listeners: Listeners, wake_pump: impl Fn()) -> io::
                 () = hub.fan_out_frames() => {}
                 _ = pulse.tick() => hub.beat(),
                 () = hub.wanted() => wake_pump(),
+                () = press.turn() => {}
             }
         }
+        // Every pushed source is free for the next gateway before a client hears of the end.
+        drop(press);
         if tokio::time::timeout(FLUSH, serving).await.is_err() {
             tracing::info!(
                 "cut the clients that did not end within {} s",

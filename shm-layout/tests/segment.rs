@@ -6,7 +6,7 @@ use shm_layout::layout::{Geometry, RingGeometry};
 use shm_layout::prediction_slot::Published;
 use shm_layout::process_table;
 use shm_layout::ring::{LeaseError, PublishError};
-use shm_layout::segment::{Access, PlaceError, SegmentError, SegmentName};
+use shm_layout::segment::{Access, ClaimError, PlaceError, SegmentError, SegmentName};
 use shm_layout::{FrameMeta, Generation, MonotonicNs, PixelFormat, Prediction, Segment, Sequence};
 use std::os::fd::AsFd;
 
@@ -364,4 +364,43 @@ fn owner_says_what_is_in_the_rings_and_that_it_lives() {
     segment.take_over(77);
     assert_eq!(segment.sources_hash(), 77);
     assert!(segment.supervisor_beat() >= before);
+}
+
+/// Goal: of two processes that may publish a source, one does at a time, and its death is enough.
+/// Method: two attachments stand for two gateways, as each has an opening of its own; a process
+/// that dies closes its, which is what a drop does.
+#[cfg(not(miri))]
+#[test]
+fn a_pushed_source_has_one_publisher_at_a_time() {
+    let name = Named::new("pushed");
+    let creator = Segment::create(&name.0, &geometry()).unwrap();
+    let gateway = || {
+        // All of them inherit the same opening of the file.
+        let file = creator.file().unwrap().try_clone_to_owned().unwrap();
+        let access = Access::Push([1].into_iter().collect());
+        Segment::attach(&name.0, Some(file), access).unwrap()
+    };
+    let (old, new) = (gateway(), gateway());
+    let is_held = |claimed: Result<(), _>| matches!(claimed, Err(ClaimError::Held(1)));
+    let mut publisher = old.claim_publisher(1).unwrap();
+    assert!(is_held(new.claim_publisher(1).map(drop)));
+    assert!(
+        is_held(old.claim_publisher(1).map(drop)),
+        "nor twice itself"
+    );
+    // Killed while it filled a frame slot: what it left is repaired by who comes next.
+    std::mem::forget(publisher.claim().unwrap());
+    drop(publisher);
+    let next = new.claim_publisher(1).unwrap();
+    assert_eq!(next.next_sequence(), Sequence(1));
+    assert!(is_held(old.claim_publisher(1).map(drop)));
+    drop(next);
+    // The name may go.
+    assert!(name.0.unlink().unwrap());
+    assert!(old.claim_publisher(1).is_ok());
+    for other in [0, 7] {
+        let refused = old.claim_publisher(other).map(drop);
+        assert!(matches!(refused, Err(ClaimError::Place(_))), "{refused:?}");
+    }
+    assert_eq!(old.publisher(1).unwrap_err(), PlaceError::ReadOnly(1));
 }

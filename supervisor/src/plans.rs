@@ -9,7 +9,7 @@ use crate::config::{Config, SourceConfig};
 use crate::instance::Instance;
 use crate::units::{UnitPlan, Work};
 use shm_layout::control::{
-    Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, SourceName,
+    Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, SourceKind, SourceName,
 };
 
 /// Place of the gateway in the process table, at first; the next one is to spare.
@@ -19,7 +19,7 @@ const GATEWAY_PLACE: usize = 0;
 /// capture-workers.
 const FIRST_INFER: usize = GATEWAY_PLACE + 2;
 
-/// All units of a box.
+/// All units of a box. A source that clients push has none: the gateway publishes it.
 #[must_use]
 pub fn all(
     instance: &Instance,
@@ -28,7 +28,9 @@ pub fn all(
     config: &Config,
 ) -> Vec<UnitPlan> {
     let first_capture = FIRST_INFER + infer_workers + 1;
-    let capture = sources.iter().enumerate().map(|(index, source)| UnitPlan {
+    let captured = sources.iter().enumerate();
+    let captured = captured.filter(|(_, source)| !matches!(source.kind, SourceKind::Push(_)));
+    let capture = captured.map(|(index, source)| UnitPlan {
         name: format!("capture/{}", source.name),
         role: Role::Capture,
         place: first_capture + index,
@@ -85,14 +87,23 @@ fn infer(lane: usize, sources: &[SourceConfig], config: &Config) -> InferAssignm
 }
 
 fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> GatewayAssignment {
-    let name = |source: &SourceConfig| SourceName {
+    let gateway = &config.gateway;
+    // They come last; see `probe::sources`.
+    let first_guest = sources
+        .len()
+        .saturating_sub(gateway.anonymous_sources as usize);
+    let name = |(index, source): (usize, &SourceConfig)| SourceName {
         name: source.name.clone(),
         kind: source.kind.name().to_owned(),
+        push: match source.kind {
+            SourceKind::Push(limits) => Some(limits),
+            _ => None,
+        },
+        is_guest: index >= first_guest,
     };
-    let gateway = &config.gateway;
     GatewayAssignment {
         instance: instance.name().to_owned(),
-        sources: sources.iter().map(name).collect(),
+        sources: sources.iter().enumerate().map(name).collect(),
         jpeg_quality: gateway.jpeg_quality,
         max_clients: gateway.max_clients as usize,
         max_clients_per_address: gateway.max_clients_per_address as usize,

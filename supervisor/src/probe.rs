@@ -1,11 +1,11 @@
 //! What is asked of the workers' programs before anything starts: are the models whole, which
 //! camera is there, and how large can a frame get. Nothing is opened here; the programs look.
 
-use crate::config::{Infer, SourceConfig};
+use crate::config::{Config, Infer, SourceConfig};
 use crate::failure::Failure;
 use crate::siblings::Siblings;
 use serde::Deserialize;
-use shm_layout::control::{ModelInfo, Role, SourceKind};
+use shm_layout::control::{ModelInfo, PushLimits, Role, SourceKind};
 use std::ffi::OsString;
 use std::process::{Child, Output, Stdio};
 
@@ -41,28 +41,57 @@ pub struct Probed {
     pub problem: Option<String>,
 }
 
-/// Looks at every source; without any, picks the first camera, else the demo clip.
+/// Looks at every source; without any, picks the first camera, else the demo clip. Those for
+/// clients that name none come last.
 ///
 /// # Errors
 ///
 /// [`Failure::Refused`] if a clip or pattern can never work.
-pub fn sources(siblings: &Siblings, configured: &[SourceConfig]) -> Result<Vec<Probed>, Failure> {
-    if !configured.is_empty() {
-        return configured
-            .iter()
-            .map(|source| look_at(siblings, source))
-            .collect();
+pub fn sources(siblings: &Siblings, config: &Config) -> Result<Vec<Probed>, Failure> {
+    let mut sources = match config.sources.as_slice() {
+        [] => vec![unasked(siblings)?],
+        configured => {
+            let looked = configured.iter().map(|source| look_at(siblings, source));
+            looked.collect::<Result<_, _>>()?
+        }
+    };
+    for guest in config.guests() {
+        sources.push(look_at(siblings, &guest)?);
     }
+    Ok(sources)
+}
+
+/// The source of a box without a configured one.
+fn unasked(siblings: &Siblings) -> Result<Probed, Failure> {
     let camera = look_at(siblings, &SourceConfig::camera(FIRST_CAMERA, "auto"))?;
     match &camera.problem {
-        None => Ok(vec![camera]),
+        None => Ok(camera),
         Some(problem) => {
             tracing::info!(
                 "{problem}: the built-in demo clip plays instead; connect a camera and start \
                  again, or name one with --source v4l2:/dev/video0"
             );
-            Ok(vec![look_at(siblings, &SourceConfig::demo())?])
+            look_at(siblings, &SourceConfig::demo())
         }
+    }
+}
+
+/// A source that clients push: there is nothing to look at but its limits.
+fn pushed(source: &SourceConfig, limits: &PushLimits) -> Probed {
+    let PushLimits {
+        max_width_px,
+        max_height_px,
+        max_fps,
+        max_frame_bytes,
+        ..
+    } = limits;
+    Probed {
+        source: source.clone(),
+        capacity_bytes: *max_frame_bytes as usize,
+        description: format!(
+            "pushed by clients, up to {max_width_px}x{max_height_px} at {max_fps} fps"
+        ),
+        problem: None,
     }
 }
 
@@ -72,6 +101,9 @@ pub fn sources(siblings: &Siblings, configured: &[SourceConfig]) -> Result<Vec<P
 ///
 /// As [`sources`].
 pub fn look_at(siblings: &Siblings, source: &SourceConfig) -> Result<Probed, Failure> {
+    if let SourceKind::Push(limits) = &source.kind {
+        return Ok(pushed(source, limits));
+    }
     let kind = serde_json::to_string(&source.kind).map_err(|error| Failure::System {
         what: "describe a source",
         source: error.into(),

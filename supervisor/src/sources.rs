@@ -1,5 +1,5 @@
-//! What is known of each source: its state as the capture-worker tells it, and its rates as the
-//! segment shows them. Pure, apart from being told what the segment shows.
+//! What is known of each source: its state as the capture-worker tells it, or the gateway for one
+//! that clients push, and its rates as the segment shows them. Pure, apart from being told what the segment shows.
 
 use crate::config::SourceConfig;
 use shm_layout::MonotonicNs;
@@ -87,13 +87,24 @@ impl Source {
         changed
     }
 
-    /// Notes that its capture-worker is gone; the next one reports anew.
+    /// Whether clients push it.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.status.is_pushed()
+    }
+
+    /// Notes that the process that publishes it is gone; the next one reports anew.
     pub fn abandoned(&mut self, now: MonotonicNs) {
         if self.status.state != SourceState::Starting {
             self.since = now;
         }
         self.status.state = SourceState::Starting;
-        "its capture-worker is being restarted".clone_into(&mut self.status.detail);
+        let restarted = if self.is_pushed() {
+            "the gateway is being restarted"
+        } else {
+            "its capture-worker is being restarted"
+        };
+        restarted.clone_into(&mut self.status.detail);
     }
 
     /// Notes what the segment shows: the newest sequence, and predictions ever published.

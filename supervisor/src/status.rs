@@ -41,7 +41,8 @@ pub fn missing(status: &BoxStatus) -> String {
         .filter(|unit| unit.state != UnitState::Ready);
     let units = units.map(|unit| format!("{} {}", unit.name, word(unit.state)));
     let lacks = |state| matches!(state, SourceState::Lost | SourceState::Starting);
-    let sources = status.sources.iter().filter(|source| lacks(source.state));
+    let sources = status.sources.iter();
+    let sources = sources.filter(|source| lacks(source.state) && !source.is_pushed());
     let sources = sources.map(|source| format!("source {} {}", source.name, word(source.state)));
     units.chain(sources).collect::<Vec<_>>().join(", ")
 }

@@ -19,6 +19,7 @@ mod new_model;
 mod notice;
 mod page;
 mod predictions;
+mod push;
 mod recognition;
 mod reconnect;
 mod reload;

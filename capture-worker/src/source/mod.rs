@@ -167,10 +167,10 @@ impl SourceError {
     }
 }
 
-/// The source that `kind` describes, not opened yet.
+/// The source that `kind` describes, not opened yet; `None` for one that is not captured.
 #[must_use]
-pub fn from_kind(kind: &SourceKind) -> Box<dyn Source> {
-    match kind {
+pub fn from_kind(kind: &SourceKind) -> Option<Box<dyn Source>> {
+    Some(match kind {
         SourceKind::V4l2 {
             device,
             width_px,
@@ -200,5 +200,6 @@ pub fn from_kind(kind: &SourceKind) -> Box<dyn Source> {
             fps: *fps,
             format: *format,
         })),
-    }
+        SourceKind::Push(_) => return None,
+    })
 }

@@ -89,7 +89,8 @@ pub async fn readyz(State(hub): State<Arc<Hub>>) -> Response {
     (code, [NO_STORE], Json(Readiness { ready, reasons })).into_response()
 }
 
-/// Why the box is not ready; empty when it is. A clip that played to its end is no fault.
+/// Why the box is not ready; empty when it is. A clip that played to its end is no fault, nor is a
+/// pushed source without a client.
 fn reasons_against(status: &BoxStatus) -> Vec<String> {
     let units = status
         .units
@@ -99,6 +100,7 @@ fn reasons_against(status: &BoxStatus) -> Vec<String> {
     let sources = status
         .sources
         .iter()
+        .filter(|source| !source.is_pushed())
         .filter(|source| !matches!(source.state, SourceState::Live | SourceState::Ended))
         .map(|source| {
             format!(

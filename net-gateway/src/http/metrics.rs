@@ -45,13 +45,14 @@ pub async fn get(State(hub): State<Arc<Hub>>) -> Result<Response, ApiError> {
 struct Figures(Arc<Hub>);
 
 /// One line of a family: its labels and its value.
-type Sample<'a> = (Vec<(&'static str, &'a str)>, u64);
+pub(super) type Sample<'a> = (Vec<(&'static str, &'a str)>, u64);
 
 impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_sources(&mut encoder)?;
         self.encode_clients(&mut encoder)?;
         super::clients::encode_metrics(&self.0, &mut encoder)?;
+        super::metrics_push::encode(&mut encoder, &self.0)?;
         match self.0.status().newest() {
             Some(newest) => encode_status(&mut encoder, newest.status()),
             None => Ok(()),

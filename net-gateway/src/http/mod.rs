@@ -1,6 +1,7 @@
 //! The HTTP side: routes, and one connection from its first request to its end.
 //!
 //! - [`stream`], [`snapshot`]: video, as [`wishes`] says; [`events`], [`ws`]: predictions and more as they come;
+//! - [`push`]: frames from clients;
 //! - [`api`]: status, sources, latest prediction, health; [`clients`]: who is connected;
 //!   [`metrics`]: for Prometheus;
 //! - [`page`]: the web page; [`extract`], [`error`]: what a request says, and refusals as JSON.
@@ -13,7 +14,9 @@ pub mod error;
 pub mod events;
 pub mod extract;
 pub mod metrics;
+mod metrics_push;
 pub mod page;
+pub mod push;
 pub mod snapshot;
 pub mod stream;
 pub mod wishes;
@@ -60,6 +63,7 @@ pub fn router(hub: Arc<Hub>) -> Router {
         .route("/api/v1/clients", get(clients::get))
         .route("/api/v1/events", get(events::get))
         .route("/ws", get(ws::get))
+        .route("/ws/push", get(push::get))
         .route("/metrics", get(metrics::get))
         .route("/healthz", get(api::healthz))
         .route("/readyz", get(api::readyz))

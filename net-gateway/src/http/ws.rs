@@ -112,7 +112,7 @@ pub async fn get(
 /// Whether the request comes from the box's own page, or from a program (which sends no Origin).
 /// Browsers let any page open a WebSocket anywhere, so the server has to ask.
 /// Source: RFC 6455, section 10.2.
-fn is_same_origin(headers: &HeaderMap) -> bool {
+pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
     };
@@ -178,10 +178,10 @@ async fn next_frame(
     }
 }
 
-fn close(code: u16, reason: &'static str) -> Message {
+pub(super) fn close(code: u16, reason: impl Into<String>) -> Message {
     Message::Close(Some(CloseFrame {
         code,
-        reason: reason.into(),
+        reason: reason.into().into(),
     }))
 }
 

@@ -21,6 +21,8 @@ pub enum Kind {
     Failed,
     /// The source is being opened, or its capture-worker started again.
     Starting,
+    /// Nobody pushes it.
+    Waiting,
     /// No frames come, and nobody has said why.
     Silent,
 }
@@ -34,6 +36,7 @@ impl Kind {
             Self::Ended => "ended",
             Self::Failed => "failed",
             Self::Starting => "starting",
+            Self::Waiting => "waiting",
             Self::Silent => "silent",
         }
     }
@@ -67,7 +70,10 @@ pub fn judge(facts: &Facts<'_>, notice_after: Duration) -> Option<Trouble> {
     let interval = Duration::try_from_secs_f64(FRAMES_MISSED / fps).unwrap_or_default();
     let patience = notice_after.max(interval);
     let (kind, detail) = reason(facts);
-    let is_certain = matches!(kind, Kind::Lost | Kind::Ended | Kind::Failed);
+    let is_certain = matches!(
+        kind,
+        Kind::Lost | Kind::Ended | Kind::Failed | Kind::Waiting
+    );
     let needed = if is_certain {
         SETTLE.min(patience)
     } else {
@@ -95,6 +101,7 @@ fn reason(facts: &Facts<'_>) -> (Kind, String) {
     match source.state {
         SourceState::Lost => (Kind::Lost, source.detail.clone()),
         SourceState::Ended => (Kind::Ended, source.detail.clone()),
+        SourceState::Waiting => (Kind::Waiting, source.detail.clone()),
         SourceState::Starting if source.detail.is_empty() => {
             (Kind::Starting, "it is being opened".to_owned())
         }

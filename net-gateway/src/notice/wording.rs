@@ -29,6 +29,7 @@ impl Words {
             Kind::Ended => format!("{name} has ended"),
             Kind::Failed => format!("{name} has failed"),
             Kind::Starting => format!("{name} is starting"),
+            Kind::Waiting => format!("{name} waits for a client"),
             Kind::Silent => format!("{name} gives no frames"),
         };
         let lasted = Duration::from_micros(now_us.saturating_sub(since_us));

@@ -1,17 +1,21 @@
 //! One client of the wire protocol: SUBSCRIBE, WELCOME, then frames and predictions as they come.
+//! One that begins with PUSH goes on in [`super::push`].
 //!
 //! One message in flight: while it waits for the client, newer frames replace each other. What a
 //! client may send is one message; anything more ends it with an ERROR that says why.
 
 use super::protocol::{self, Subscribe, WireError};
+use super::push_protocol::{self, TYPE_PUSH};
 use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
 use crate::guarded_io::GuardedIo;
 use crate::hub::Hub;
 use crate::picture_feed::{FrameWatch, Picture};
 use crate::prediction_feed::PredictionWatch;
+use crate::push::refusal::PushError;
+use crate::push::session::Wish;
 use crate::stopping::Stopping;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,7 +23,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-/// How long a client may take to send SUBSCRIBE.
+/// How long a client may take to send SUBSCRIBE or PUSH.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Silence after which a PING is sent.
 const PING_AFTER: Duration = Duration::from_secs(5);
@@ -30,7 +34,7 @@ const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why serving a client ended.
 #[derive(Debug)]
-enum End {
+pub(super) enum End {
     /// The client left, or its connection failed.
     Gone(io::Error),
     /// The client is to be told why.
@@ -47,6 +51,19 @@ impl From<WireError> for End {
     fn from(error: WireError) -> Self {
         Self::Refused(error)
     }
+}
+
+impl From<PushError> for End {
+    fn from(error: PushError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// What a client begins with.
+enum Opening {
+    Subscribe(Subscribe),
+    /// With what came behind it.
+    Push(Wish, BytesMut),
 }
 
 /// What one client subscribed to.
@@ -80,11 +97,17 @@ pub fn connection_refusal(max_connections: usize) -> Bytes {
 
 async fn serve(hub: &Hub, io: &mut GuardedIo, address: IpAddr) -> Result<(), End> {
     let mut stopping = hub.stopping();
-    let subscribe = tokio::select! {
+    let opening = tokio::select! {
         biased;
         () = stopping.wait() => return Err(WireError::Stopping.into()),
-        read = tokio::time::timeout(SUBSCRIBE_TIMEOUT, read_subscribe(io)) => {
+        read = tokio::time::timeout(SUBSCRIBE_TIMEOUT, read_opening(io)) => {
             read.map_err(|_elapsed| WireError::Timeout(SUBSCRIBE_TIMEOUT.as_secs()))??
+        }
+    };
+    let subscribe = match opening {
+        Opening::Subscribe(subscribe) => subscribe,
+        Opening::Push(wish, rest) => {
+            return super::push::serve(hub, io, address, (wish, rest)).await;
         }
     };
     let sent = io.sent();
@@ -93,12 +116,18 @@ async fn serve(hub: &Hub, io: &mut GuardedIo, address: IpAddr) -> Result<(), End
     send_all(io, &mut subscription).await
 }
 
-async fn read_subscribe(io: &mut GuardedIo) -> Result<Subscribe, End> {
+async fn read_opening(io: &mut GuardedIo) -> Result<Opening, End> {
     let mut received = Vec::with_capacity(256);
     loop {
-        if let Some((subscribe, used_bytes)) = protocol::parse_subscribe(&received)? {
+        if push_protocol::is_push(&received) {
+            let push = protocol::parse_first(&received, TYPE_PUSH, push_protocol::parse_push)?;
+            if let Some((wish, used_bytes)) = push {
+                let rest = received.get(used_bytes..).unwrap_or_default();
+                return Ok(Opening::Push(wish, BytesMut::from(rest)));
+            }
+        } else if let Some((subscribe, used_bytes)) = protocol::parse_subscribe(&received)? {
             return match received.get(used_bytes) {
-                None => Ok(subscribe),
+                None => Ok(Opening::Subscribe(subscribe)),
                 Some(_more) => Err(unexpected(&received, used_bytes).into()),
             };
         }

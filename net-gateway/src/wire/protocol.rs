@@ -4,6 +4,7 @@
 //! checked before it is used, and nothing is allocated for a message that is refused.
 
 use crate::frame_message::FrameFacts;
+use crate::push::refusal::PushError;
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
@@ -12,9 +13,9 @@ pub const VERSION: u8 = 1;
 /// Longest message that a client may send, in bytes, its length word included.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 4096;
 /// Bytes of the length word.
-const LENGTH_BYTES: usize = 4;
+pub(super) const LENGTH_BYTES: usize = 4;
 /// Bytes of version, type and reserved, which every message has and its length counts.
-const HEADER_BYTES: usize = 4;
+pub(super) const HEADER_BYTES: usize = 4;
 /// Bytes of sequence and capture time at the start of FRAME and PREDICTION bodies.
 const STAMP_BYTES: usize = 16;
 /// Bytes of the text's length in a NOTICE body.
@@ -62,6 +63,9 @@ pub enum WireError {
     /// The type byte is none that a client may send at this point.
     #[error("message type {0} is not expected here, expected {TYPE_SUBSCRIBE} (SUBSCRIBE) first")]
     Type(u8),
+    /// The type byte is none that a client may send after PUSH.
+    #[error("message type {0} is not expected here, expected 3 (PUSH_FRAME)")]
+    NoFrame(u8),
     /// The length word is beyond the limit, or shorter than the message header.
     #[error(
         "message length {0} is outside {HEADER_BYTES}..={max}",
@@ -69,7 +73,7 @@ pub enum WireError {
     )]
     Length(u32),
     /// The body does not have the form that its type demands.
-    #[error("malformed SUBSCRIBE: {0}")]
+    #[error("malformed message: {0}")]
     Malformed(&'static str),
     /// There is no source of that name.
     #[error("there is no source named `{0}`")]
@@ -77,12 +81,15 @@ pub enum WireError {
     /// A limit on clients is reached.
     #[error("{0}")]
     TooManyClients(String),
-    /// SUBSCRIBE did not come in time.
-    #[error("no SUBSCRIBE came within {0} s")]
+    /// Neither SUBSCRIBE nor PUSH came in time.
+    #[error("neither SUBSCRIBE nor PUSH came within {0} s")]
     Timeout(u64),
     /// The gateway stops.
     #[error("the gateway is stopping, connect again in a moment")]
     Stopping,
+    /// A client that pushes is ended.
+    #[error(transparent)]
+    Push(#[from] PushError),
 }
 
 impl WireError {
@@ -91,13 +98,14 @@ impl WireError {
     pub fn code(&self) -> u16 {
         match self {
             Self::Version(_) => 1,
-            Self::Type(_) => 2,
+            Self::Type(_) | Self::NoFrame(_) => 2,
             Self::Length(_) => 3,
             Self::Malformed(_) => 4,
             Self::UnknownSource(_) => 5,
             Self::TooManyClients(_) => 6,
             Self::Timeout(_) => 7,
             Self::Stopping => 8,
+            Self::Push(error) => error.code(),
         }
     }
 }
@@ -112,6 +120,15 @@ impl WireError {
 ///
 /// The [`WireError`] that the client is to be told before its connection is closed.
 pub fn parse_subscribe(bytes: &[u8]) -> Result<Option<(Subscribe, usize)>, WireError> {
+    parse_first(bytes, TYPE_SUBSCRIBE, parse_body)
+}
+
+/// The same for a first message of another type, with its own reader.
+pub(super) fn parse_first<T>(
+    bytes: &[u8],
+    expected: u8,
+    parse: impl FnOnce(&[u8]) -> Result<T, WireError>,
+) -> Result<Option<(T, usize)>, WireError> {
     let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
         return Ok(None);
     };
@@ -122,48 +139,55 @@ pub fn parse_subscribe(bytes: &[u8]) -> Result<Option<(Subscribe, usize)>, WireE
     }
     match *rest {
         [version, ..] if version != VERSION => return Err(WireError::Version(version)),
-        [_, kind, ..] if kind != TYPE_SUBSCRIBE => return Err(WireError::Type(kind)),
+        [_, kind, ..] if kind != expected => return Err(WireError::Type(kind)),
         _ => {}
     }
     let Some(message) = rest.get(..length_bytes) else {
         return Ok(None);
     };
-    let subscribe = parse_body(message)?;
-    Ok(Some((subscribe, LENGTH_BYTES + length_bytes)))
+    let first = parse(message)?;
+    Ok(Some((first, LENGTH_BYTES + length_bytes)))
 }
 
 fn parse_body(message: &[u8]) -> Result<Subscribe, WireError> {
-    let [
-        _,
-        _,
-        reserved_high,
-        reserved_low,
-        want,
-        name_bytes,
-        name @ ..,
-    ] = message
-    else {
+    let [want, name @ ..] = parse_reserved(message)? else {
         return Err(WireError::Malformed("the body has fewer than 2 bytes"));
     };
-    if [*reserved_high, *reserved_low] != [0, 0] {
-        return Err(WireError::Malformed("the reserved bytes are not zero"));
-    }
     if *want == 0 || *want > WANT_FRAMES | WANT_PREDICTIONS {
         return Err(WireError::Malformed("want is outside 1..=3"));
     }
+    Ok(Subscribe {
+        frames: want & WANT_FRAMES != 0,
+        predictions: want & WANT_PREDICTIONS != 0,
+        source: parse_name(name)?,
+    })
+}
+
+/// The body of a message, which version, type and reserved stand in front of.
+pub(super) fn parse_reserved(message: &[u8]) -> Result<&[u8], WireError> {
+    match message {
+        [_, _, 0, 0, body @ ..] => Ok(body),
+        [_, _, _, _, ..] => Err(WireError::Malformed("the reserved bytes are not zero")),
+        _ => Err(WireError::Malformed(
+            "the message is shorter than its header",
+        )),
+    }
+}
+
+/// A name behind its length, to the end of the message.
+pub(super) fn parse_name(bytes: &[u8]) -> Result<String, WireError> {
+    let [name_bytes, name @ ..] = bytes else {
+        return Err(WireError::Malformed("the body has fewer than 2 bytes"));
+    };
     if name.len() != usize::from(*name_bytes) {
         return Err(WireError::Malformed(
             "name_len is not the length of the name",
         ));
     }
-    let Ok(source) = std::str::from_utf8(name) else {
-        return Err(WireError::Malformed("the name is not UTF-8"));
-    };
-    Ok(Subscribe {
-        frames: want & WANT_FRAMES != 0,
-        predictions: want & WANT_PREDICTIONS != 0,
-        source: source.to_owned(),
-    })
+    match std::str::from_utf8(name) {
+        Ok(name) => Ok(name.to_owned()),
+        Err(_) => Err(WireError::Malformed("the name is not UTF-8")),
+    }
 }
 
 /// The first 32 bytes of a FRAME message; the JPEG of `jpeg_len` bytes follows.
@@ -225,7 +249,7 @@ pub fn error(error: &WireError) -> Bytes {
 }
 
 /// Length, version, type and reserved; `following_len` bytes of the body are sent separately.
-fn header(kind: u8, own_len: usize, following_len: usize) -> BytesMut {
+pub(super) fn header(kind: u8, own_len: usize, following_len: usize) -> BytesMut {
     // A payload is bounded by a ring's frame slot, far below 4 GiB.
     let length = u32::try_from(HEADER_BYTES + own_len + following_len).unwrap_or(u32::MAX);
     let mut bytes = BytesMut::with_capacity(LENGTH_BYTES + HEADER_BYTES + own_len);

@@ -4,6 +4,7 @@ use net_gateway::access::Access;
 use net_gateway::clients::ClientLimits;
 use net_gateway::hub::{Hub, Limits};
 use net_gateway::pump::Pump;
+use net_gateway::push::Press;
 use net_gateway::server::{self, Listeners};
 use shm_layout::control::BoxStatus;
 use shm_layout::layout::{Geometry, RingGeometry};
@@ -196,7 +197,8 @@ fn spawn_pump(
 
 fn spawn_server(segment: Arc<Segment>, hub: Arc<Hub>, listeners: Listeners) -> JoinHandle<()> {
     std::thread::spawn(move || {
-        server::serve(&hub, listeners, || segment.activity_event().signal()).unwrap();
+        let press = Press::new(&segment, hub.desk().take_orders());
+        server::serve(&hub, listeners, || segment.activity_event().signal(), press).unwrap();
     })
 }
 

@@ -15,6 +15,7 @@ pub use status::{
 };
 
 use crate::frame::PixelFormat;
+use crate::segment::SourceSet;
 use ipc_channel::ipc::{IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -144,6 +145,9 @@ pub struct CaptureAssignment {
     pub kind: SourceKind,
 }
 
+/// Name of the kind of a pushed source.
+pub const PUSH: &str = "push";
+
 /// Where the frames of a source come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -181,16 +185,35 @@ pub enum SourceKind {
         /// Pixel format.
         format: PixelFormat,
     },
+    /// Clients push the frames; the gateway publishes them, and there is no capture-worker.
+    Push(PushLimits),
+}
+
+/// What a client may push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushLimits {
+    /// Largest width of a frame, pixels.
+    pub max_width_px: u32,
+    /// Largest height of a frame, pixels.
+    pub max_height_px: u32,
+    /// Most frames a second.
+    pub max_fps: u32,
+    /// Largest frame, bytes of its JPEG; also the size of the ring's frame slots.
+    pub max_frame_bytes: u32,
+    /// How long a client that sends nothing keeps the source when another one wants it;
+    /// milliseconds.
+    pub hold_ms: u64,
 }
 
 impl SourceKind {
-    /// `v4l2`, `clip` or `pattern`.
+    /// `v4l2`, `clip`, `pattern` or `push`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::V4l2 { .. } => "v4l2",
             Self::Clip { .. } => "clip",
             Self::Pattern { .. } => "pattern",
+            Self::Push(_) => PUSH,
         }
     }
 }
@@ -239,13 +262,29 @@ pub struct GatewayAssignment {
     pub trusted_proxies: Vec<String>,
 }
 
+impl GatewayAssignment {
+    /// The sources that clients may push.
+    #[must_use]
+    pub fn pushed_sources(&self) -> SourceSet {
+        let numbered = self.sources.iter().enumerate();
+        numbered
+            .filter(|(_, source)| source.push.is_some())
+            .map(|(number, _)| number)
+            .collect()
+    }
+}
+
 /// Name and kind of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceName {
     /// Its name in the config.
     pub name: String,
-    /// `v4l2`, `clip` or `pattern`.
+    /// `v4l2`, `clip`, `pattern` or `push`.
     pub kind: String,
+    /// What may be pushed; `None` for a source with a capture-worker.
+    pub push: Option<PushLimits>,
+    /// Whether it is for clients that name no source.
+    pub is_guest: bool,
 }
 
 /// State of a source.
@@ -254,6 +293,8 @@ pub struct SourceName {
 pub enum SourceState {
     /// Being opened for the first time.
     Starting,
+    /// A pushed source to which no client pushes.
+    Waiting,
     /// Frames come.
     Live,
     /// No frames: unplugged, frozen, ended, missing. It is tried again.
@@ -331,8 +372,16 @@ mod tests {
             Assignment::Gateway(GatewayAssignment {
                 instance: "default".into(),
                 sources: vec![SourceName {
-                    name: "cam0".into(),
-                    kind: "v4l2".into(),
+                    name: "phone".into(),
+                    kind: "push".into(),
+                    push: Some(PushLimits {
+                        max_width_px: 1280,
+                        max_height_px: 1280,
+                        max_fps: 30,
+                        max_frame_bytes: 1 << 19,
+                        hold_ms: 5000,
+                    }),
+                    is_guest: true,
                 }],
                 jpeg_quality: 80,
                 max_clients: 256,

@@ -159,7 +159,7 @@ pub struct UnitStatus {
 pub struct SourceStatus {
     /// Name in the config.
     pub name: String,
-    /// `v4l2`, `clip` or `pattern`.
+    /// `v4l2`, `clip`, `pattern` or `push`.
     pub kind: String,
     /// State.
     pub state: SourceState,
@@ -181,6 +181,15 @@ pub struct SourceStatus {
     pub predictions_per_s: f64,
     /// How long it has been in this state, milliseconds.
     pub since_ms: u64,
+}
+
+impl SourceStatus {
+    /// Whether clients push it: then it is up to them whether frames come, and their silence is
+    /// no fault of the box.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.kind == super::PUSH
+    }
 }
 
 /// The model in use.

@@ -6,19 +6,21 @@
 use super::publish::Claimed;
 use crate::clock::MonotonicNs;
 use crate::frame::FrameMeta;
-use crate::segment::RingAccess;
+use crate::segment::{PublishingRight, RingAccess};
 use crate::sync::Ordering;
 use crate::{Sequence, wakeup::Event};
 
 /// The one live publisher of a ring.
 ///
-/// Invariant, kept by the supervisor: it starts a ring's publisher only after the kernel proved
-/// the previous one dead, so no two exist at a time.
+/// Invariant: no two exist at a time. The supervisor keeps it for sources with a capture-worker,
+/// which it starts only after the kernel proved the previous one dead; for pushed sources the
+/// kernel's lock behind `right` does.
 #[derive(Debug)]
 pub struct Publisher<'s> {
     ring: RingAccess<'s>,
     events: [Event<'s>; 2],
     next: u64,
+    pub(crate) right: Option<PublishingRight>,
 }
 
 /// Why a filled frame was not published; the frame slot was given back.
@@ -58,7 +60,12 @@ impl<'s> Publisher<'s> {
     pub(crate) fn new(ring: RingAccess<'s>, events: [Event<'s>; 2]) -> Self {
         let next = ring.view().recover();
         events.iter().for_each(Event::signal);
-        Self { ring, events, next }
+        Self {
+            ring,
+            events,
+            next,
+            right: None,
+        }
     }
 
     /// Bytes that a frame may have at most.

@@ -256,6 +256,7 @@ impl Segment {
             let own = match self.access {
                 Access::Everything => true,
                 Access::Publish(publishes) => publishes == source,
+                Access::Push(sources) => sources.contains(source),
                 Access::Read => false,
             };
             if !own {

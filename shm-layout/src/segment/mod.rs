@@ -4,14 +4,18 @@
 //! - `lifetime`: create, attach, unlink, and the checks before anything is believed.
 //! - `access`: from offsets to references; the only place that makes them.
 //! - `ownership`: which supervisor looks after a segment, and what becomes of it without one.
+//! - `pushing`: sources that one of several processes publishes, each in its time.
 
 mod access;
 mod lifetime;
 mod memory;
 mod ownership;
+mod pushing;
 
 pub(crate) use access::RingAccess;
 pub use lifetime::{SegmentError, SegmentName};
+pub(crate) use pushing::PublishingRight;
+pub use pushing::{ClaimError, SourceSet};
 
 use crate::layout::{EventWord, Layout, PROCESSES, ProcessEntry, SegmentHeader};
 use crate::prediction::PredictionSlot;
@@ -29,7 +33,9 @@ pub enum Access {
     Everything,
     /// The payload of one source: its publisher.
     Publish(usize),
-    /// No payload: infer-workers, the gateway.
+    /// The payload of pushed sources, each while no other process publishes it: the gateway.
+    Push(SourceSet),
+    /// No payload: infer-workers, a gateway without pushed sources.
     Read,
 }
 
@@ -115,7 +121,9 @@ impl Segment {
         match self.access {
             Access::Everything => {}
             Access::Publish(own) if own == source => {}
-            Access::Publish(_) | Access::Read => return Err(PlaceError::ReadOnly(source)),
+            Access::Publish(_) | Access::Push(_) | Access::Read => {
+                return Err(PlaceError::ReadOnly(source));
+            }
         }
         Ok(Publisher::new(
             ring,

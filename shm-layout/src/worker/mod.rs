@@ -76,9 +76,11 @@ impl Worker {
         let (link, start) = Link::connect(&arguments.control, generation)?;
         let access = match (&start.assignment, role) {
             (Assignment::Capture(work), Role::Capture) => Access::Publish(work.source),
-            (Assignment::Infer(_), Role::Infer) | (Assignment::Gateway(_), Role::Gateway) => {
-                Access::Read
-            }
+            (Assignment::Gateway(work), Role::Gateway) => match work.pushed_sources() {
+                none if none.is_empty() => Access::Read,
+                pushed => Access::Push(pushed),
+            },
+            (Assignment::Infer(_), Role::Infer) => Access::Read,
             _ => {
                 return Err(WorkerFailure::bug(
                     "the assignment is for another kind of worker",

@@ -5,9 +5,9 @@ use super::document::Document;
 use super::section::{Section, quoted, unknown_key};
 use super::setting::{Origin, Setting};
 use super::source::{self, NAME_RULE, SourceConfig, SourceSpec, TYPES};
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Gateway};
 use shm_layout::PixelFormat;
-use shm_layout::control::SourceKind;
+use shm_layout::control::{PushLimits, SourceKind};
 use shm_layout::frame::SIDE_PX_MAX;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -41,6 +41,9 @@ pub(super) const SIDE_PX: RangeInclusive<u32> = 16..=SIDE_PX_MAX;
 
 /// Frames per second of a camera.
 const FPS: RangeInclusive<u32> = 1..=240;
+
+/// Bytes of the largest frame that may be pushed.
+const PUSH_BYTES: RangeInclusive<u32> = 4_096..=16 << 20;
 
 /// Frames per second of a pattern.
 pub(super) const PATTERN_FPS: RangeInclusive<f64> = 0.1..=240.0;
@@ -183,7 +186,32 @@ fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigE
         "an address such as \"10.0.0.2\", or a network such as \"10.0.0.0/8\"",
         |text| text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok(),
         &mut gateway.trusted_proxies,
-    )
+    )?;
+    anonymous_sources(section, gateway, &config.sources)
+}
+
+fn anonymous_sources(
+    section: &mut Section<'_>,
+    gateway: &mut Gateway,
+    sources: &[SourceConfig],
+) -> Result<(), ConfigError> {
+    const KEY: &str = "anonymous_sources";
+    let guests = &mut gateway.anonymous_sources;
+    section.integer(KEY, 0..=SOURCES_MAX as u32, guests)?;
+    // Without any configured source there is one, the first camera or the demo clip.
+    let others = sources.len().max(1);
+    if others + *guests as usize > SOURCES_MAX {
+        let is = format!("is {guests}, with the {others} other in all more than {SOURCES_MAX}");
+        let hint = "run another box beside this one with --instance NAME".to_owned();
+        return Err(section.refuse(KEY, &is, Some(hint)));
+    }
+    let is_taken = |guest: &SourceConfig| sources.iter().any(|own| own.name == guest.name);
+    if let Some(guest) = source::guests(*guests).find(is_taken) {
+        let is = format!("makes a source `{}`, and there is one already", guest.name);
+        let hint = Some("give that one another name".to_owned());
+        return Err(section.refuse(KEY, &is, hint));
+    }
+    Ok(())
 }
 
 /// Whether a browser would send this as `Origin`: scheme, host, and a port if it is not the usual.
@@ -320,6 +348,7 @@ fn source_kind(
         "v4l2" => source::default_v4l2(),
         "clip" => source::default_clip(),
         "pattern" => source::default_pattern(),
+        "push" => SourceKind::Push(source::default_push()),
         _ => {
             return Err(ConfigError::Wrong {
                 place: document.place(span),
@@ -374,8 +403,17 @@ fn source_kind(
             section.choice("format", &["mjpeg", "yuyv", "nv12", "rgb24"], &mut word)?;
             *format = pixel_format(&word).unwrap_or(*format);
         }
+        SourceKind::Push(limits) => push(section, limits)?,
     }
     Ok(kind)
+}
+
+fn push(section: &mut Section<'_>, limits: &mut PushLimits) -> Result<(), ConfigError> {
+    section.integer("max_width_px", SIDE_PX, &mut limits.max_width_px)?;
+    section.integer("max_height_px", SIDE_PX, &mut limits.max_height_px)?;
+    section.integer("max_frame_bytes", PUSH_BYTES, &mut limits.max_frame_bytes)?;
+    section.integer("max_fps", FPS, &mut limits.max_fps)?;
+    section.integer("hold_ms", 500..=600_000, &mut limits.hold_ms)
 }
 
 /// The format that a word of the file means; `None` for "auto".
@@ -442,6 +480,14 @@ fn describe(source: &SourceConfig, settings: &mut Vec<Setting>) {
             note("height_px", height_px.to_string());
             note("fps", format!("{fps:?}"));
             note("format", quoted(pixel_format_word(*format)));
+        }
+        SourceKind::Push(limits) => {
+            note("type", quoted("push"));
+            note("max_width_px", limits.max_width_px.to_string());
+            note("max_height_px", limits.max_height_px.to_string());
+            note("max_frame_bytes", limits.max_frame_bytes.to_string());
+            note("max_fps", limits.max_fps.to_string());
+            note("hold_ms", limits.hold_ms.to_string());
         }
     }
 }

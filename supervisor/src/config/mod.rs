@@ -86,6 +86,8 @@ pub struct Gateway {
     pub cors_origins: Vec<String>,
     /// Addresses and networks of proxies whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<String>,
+    /// Most clients at a time that push frames without naming a source.
+    pub anonymous_sources: u32,
 }
 
 /// `[restart]`: how a unit that died comes back.
@@ -186,6 +188,7 @@ impl Default for Gateway {
             staleness_ms: 2_000,
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            anonymous_sources: 0,
         }
     }
 }
@@ -241,6 +244,13 @@ impl Default for BlackBox {
             max_entries: 20,
             max_bytes: 100_000_000,
         }
+    }
+}
+
+impl Config {
+    /// The sources that are there for clients which name none, beside the configured ones.
+    pub fn guests(&self) -> impl Iterator<Item = SourceConfig> {
+        source::guests(self.gateway.anonymous_sources)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::keys::load_text;
 use super::{Config, ConfigError, Loaded, Options, Origin, load, source, to_toml};
+use shm_layout::control::SourceKind;
 
 const REFERENCE: &str = include_str!("../../wigwag.toml");
 
@@ -54,6 +55,7 @@ fn reference_file_names_every_key() {
         source::default_v4l2(),
         source::default_clip(),
         source::default_pattern(),
+        SourceKind::Push(source::default_push()),
     ];
     assert_eq!(kinds, defaults);
 }
@@ -134,6 +136,18 @@ fn wrong_value_is_named_with_what_was_expected() {
         (
             "[gateway]\ntrusted_proxies = [\"10.0.0.1\", \"10.0.0.0/33\"]",
             "box.toml:2: key `gateway.trusted_proxies` is the text \"10.0.0.0/33\", expected an address such as \"10.0.0.2\", or a network such as \"10.0.0.0/8\"",
+        ),
+        (
+            "[sources.a]\ntype = \"push\"\nmax_frame_bytes = 100",
+            "box.toml:3: key `sources.a.max_frame_bytes` is 100, expected a whole number from 4096 to 16777216",
+        ),
+        (
+            "[sources.guest1]\ntype = \"push\"\n[gateway]\nanonymous_sources = 2",
+            "box.toml:4: key `gateway.anonymous_sources` makes a source `guest1`, and there is one already",
+        ),
+        (
+            "[gateway]\nanonymous_sources = 16",
+            "box.toml:2: key `gateway.anonymous_sources` is 16, with the 1 other in all more than 16",
         ),
         (
             "infer = 3",

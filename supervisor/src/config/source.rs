@@ -2,7 +2,7 @@
 
 use super::ConfigError;
 use shm_layout::PixelFormat;
-use shm_layout::control::SourceKind;
+use shm_layout::control::{PushLimits, SourceKind};
 use std::path::PathBuf;
 
 /// Longest name of a source, in bytes; it is part of URLs and of unit names.
@@ -12,7 +12,10 @@ pub const NAME_LEN_MAX: usize = 32;
 pub const DEMO_NAME: &str = "demo";
 
 /// Words that a source's type can be.
-pub(super) const TYPES: [&str; 3] = ["v4l2", "clip", "pattern"];
+pub(super) const TYPES: [&str; 4] = ["v4l2", "clip", "pattern", "push"];
+
+/// Name of the sources for clients that name none; a number follows.
+const GUEST: &str = "guest";
 
 /// One source, named and described.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +80,26 @@ pub(super) fn default_pattern() -> SourceKind {
     }
 }
 
+/// What clients may push unless configured: what a phone's camera gives at a size that the
+/// networks can use.
+pub(super) fn default_push() -> PushLimits {
+    PushLimits {
+        max_width_px: 1280,
+        max_height_px: 1280,
+        max_fps: 30,
+        max_frame_bytes: 512 * 1024,
+        hold_ms: 5_000,
+    }
+}
+
+/// The sources for clients that name none: `guest0`, `guest1`, ….
+pub(super) fn guests(count: u32) -> impl Iterator<Item = SourceConfig> {
+    (0..count).map(|number| SourceConfig {
+        name: format!("{GUEST}{number}"),
+        kind: SourceKind::Push(default_push()),
+    })
+}
+
 /// Whether `name` can name a source.
 pub(super) fn is_name(name: &str) -> bool {
     (1..=NAME_LEN_MAX).contains(&name.len())
@@ -88,7 +111,8 @@ pub(super) fn is_name(name: &str) -> bool {
 /// What a name must look like, for error messages.
 pub(super) const NAME_RULE: &str = "1 to 32 of a-z, 0-9, `-` and `_`";
 
-/// One `--source` option: `[NAME=]v4l2:DEVICE`, `[NAME=]clip:PATH` or `[NAME=]pattern:[WxH[@FPS]]`.
+/// One `--source` option: `[NAME=]v4l2:DEVICE`, `[NAME=]clip:PATH`, `[NAME=]pattern:[WxH[@FPS]]` or
+/// `[NAME=]push:`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceSpec {
     /// The name, if the option gives one.
@@ -102,14 +126,14 @@ impl SourceSpec {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Wrong`] if it is none of the three forms.
+    /// [`ConfigError::Wrong`] if it is none of the four forms.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let wrong = |problem: String| {
             ConfigError::Wrong {
             place: "--source".to_owned(),
             problem,
             hint: Some(
-                "write v4l2:/dev/video0, clip:hands.mjpeg or pattern:, with NAME= before it to name it"
+                "write v4l2:/dev/video0, clip:hands.mjpeg, pattern: or push:, with NAME= before it to name it"
                     .to_owned(),
             ),
         }
@@ -125,7 +149,7 @@ impl SourceSpec {
         }
         let Some((kind, value)) = rest.split_once(':') else {
             return Err(wrong(format!(
-                "`{rest}` has no type, expected v4l2:, clip: or pattern:"
+                "`{rest}` has no type, expected v4l2:, clip:, pattern: or push:"
             )));
         };
         let kind = match kind {
@@ -142,9 +166,15 @@ impl SourceSpec {
                     "`{value}` is no size of a pattern, expected WIDTHxHEIGHT@FPS"
                 ))
             })?,
+            "push" if value.is_empty() => SourceKind::Push(default_push()),
+            "push" => {
+                return Err(wrong(format!(
+                    "`{value}` behind push: says nothing, its limits stand in the config file"
+                )));
+            }
             _ => {
                 return Err(wrong(format!(
-                    "`{kind}` is no type of a source, expected v4l2, clip or pattern"
+                    "`{kind}` is no type of a source, expected v4l2, clip, pattern or push"
                 )));
             }
         };
@@ -189,6 +219,7 @@ fn first_free(kind: &SourceKind, specs: &[SourceSpec], taken: &dyn Fn(&str) -> b
         SourceKind::V4l2 { .. } => "cam",
         SourceKind::Clip { .. } => "clip",
         SourceKind::Pattern { .. } => "pattern",
+        SourceKind::Push(_) => "push",
     };
     let reserved = |name: &str| specs.iter().any(|spec| spec.name.as_deref() == Some(name));
     (0..=specs.len())
@@ -298,6 +329,7 @@ mod tests {
             ("=pattern:", "``"),
             ("pattern:0x480", "`0x480`"),
             ("pattern:640x480@0", "`640x480@0`"),
+            ("push:10.0.0.1", "`10.0.0.1`"),
         ] {
             let error = SourceSpec::parse(text).unwrap_err().to_string();
             assert!(

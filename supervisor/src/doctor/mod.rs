@@ -83,7 +83,7 @@ fn workers_and_sources(config: &Config, runs: bool, findings: &mut Vec<Finding>)
         return guessed();
     }
     findings.push(programs::look_at_models(&siblings, &config.infer));
-    match probe::sources(&siblings, &config.sources) {
+    match probe::sources(&siblings, config) {
         Ok(probed) => {
             for source in &probed {
                 findings.push(judge_source(source));

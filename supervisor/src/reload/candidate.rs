@@ -104,11 +104,12 @@ impl Inquiry {
     fn setup(&self, config: Config) -> Result<Setup, Failure> {
         let present = &self.present;
         let sources = if !config.sources.is_empty() {
-            config.sources.clone()
+            let configured = config.sources.iter().cloned();
+            configured.chain(config.guests()).collect()
         } else if present.finds_sources {
             present.config.sources.clone()
         } else {
-            let found = probe::sources(&self.siblings, &[])?;
+            let found = probe::sources(&self.siblings, &config)?;
             found.into_iter().map(|probed| probed.source).collect()
         };
         let workers = if config.infer.workers == present.config.infer.workers {
@@ -131,7 +132,8 @@ impl Inquiry {
             .find(|change| change.concern == Concern::Fixed)
         {
             let what = if key.starts_with("sources.") {
-                "it cannot be added, removed or moved while the box runs"
+                "it cannot be added, removed, moved, or change between `push` and another type while \
+                 the box runs"
             } else {
                 "their number cannot change while the box runs"
             };
@@ -154,7 +156,11 @@ impl Inquiry {
     /// others are at work.
     fn capacities(&self, setup: &Setup, changes: &[Change]) -> Result<Vec<usize>, Failure> {
         let is_changed = |index| {
-            let concerns = [Concern::Capture(index), Concern::SourceType(index)];
+            let concerns = [
+                Concern::Capture(index),
+                Concern::SourceType(index),
+                Concern::Pushed(index),
+            ];
             changes
                 .iter()
                 .any(|change| concerns.contains(&change.concern))

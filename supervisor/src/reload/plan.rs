@@ -6,7 +6,7 @@
 use crate::config::{
     BlackBox, Config, Gateway, Infer, Log, Restart, Segment, SourceConfig, Watchdog,
 };
-use shm_layout::control::Role;
+use shm_layout::control::{Role, SourceKind};
 
 /// What a key is for, and so what it takes to change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub enum Concern {
     Capture(usize),
     /// The type of that source: its capture-worker, and the gateway, which names it.
     SourceType(usize),
+    /// What clients may push to that source; the gateway is replaced.
+    Pushed(usize),
     /// What the infer-workers find; they are replaced one after another.
     Infer,
     /// How the gateway serves; it is replaced.
@@ -87,10 +89,13 @@ impl Differ {
             let key = format!("sources.{name}");
             match old.get(index) {
                 Some(was) if was.name == *name => {
-                    let concern = if was.kind.name() == kind.name() {
-                        Concern::Capture(index)
-                    } else {
-                        Concern::SourceType(index)
+                    let is_pushed = |kind: &SourceKind| matches!(kind, SourceKind::Push(_));
+                    let concern = match (is_pushed(&was.kind), is_pushed(kind)) {
+                        (true, true) => Concern::Pushed(index),
+                        // It has a capture-worker, or it has none.
+                        (true, false) | (false, true) => Concern::Fixed,
+                        _ if was.kind.name() == kind.name() => Concern::Capture(index),
+                        _ => Concern::SourceType(index),
                     };
                     self.note(&key, was.kind != *kind, concern);
                 }
@@ -129,9 +134,12 @@ impl Differ {
             staleness_ms,
             cors_origins,
             trusted_proxies,
+            anonymous_sources,
         } = new;
         self.note("gateway.http", *http != old.http, Concern::Listeners);
         self.note("gateway.wire", *wire != old.wire, Concern::Listeners);
+        let differs = *anonymous_sources != old.anonymous_sources;
+        self.note("gateway.anonymous_sources", differs, Concern::Fixed);
         for (key, differs) in [
             ("gateway.jpeg_quality", *jpeg_quality != old.jpeg_quality),
             ("gateway.max_clients", *max_clients != old.max_clients),
@@ -251,7 +259,7 @@ impl Concern {
                 role == Role::Gateway || (role == Role::Capture && source == Some(index))
             }
             Self::Infer => role == Role::Infer,
-            Self::Gateway | Self::Listeners => role == Role::Gateway,
+            Self::Gateway | Self::Listeners | Self::Pushed(_) => role == Role::Gateway,
             Self::InPlace | Self::Room | Self::Fixed => false,
         }
     }

@@ -165,7 +165,10 @@ impl<'s> RunningBox<'s> {
                 }
             }
             Some(Assignment::Gateway(_)) if self.units.serves(whose) => {
-                self.traffic = TrafficReport::default()
+                self.traffic = TrafficReport::default();
+                for source in self.sources.iter_mut().filter(|source| source.is_pushed()) {
+                    source.abandoned(now);
+                }
             }
             _ => {}
         }
@@ -187,6 +190,14 @@ impl<'s> RunningBox<'s> {
                 if work.source == report.source =>
             {
                 self.on_source(report);
+            }
+            (FromWorker::Source(report), Assignment::Gateway(work))
+                if work.pushed_sources().contains(report.source) =>
+            {
+                // Of two gateways each knows its own clients only; who serves says it again soon.
+                if self.units.serves(whose) {
+                    self.on_source(report);
+                }
             }
             (FromWorker::Model(model), Assignment::Infer(_)) => {
                 if self.units.serves(whose) {
@@ -222,6 +233,7 @@ impl<'s> RunningBox<'s> {
             SourceState::Live => tracing::info!("source {name} live: {detail}"),
             SourceState::Lost => tracing::warn!("source {name} lost: {detail}"),
             SourceState::Ended => tracing::info!("source {name} ended: {detail}"),
+            SourceState::Waiting => tracing::info!("source {name} {detail}"),
             SourceState::Starting => tracing::debug!("source {name} starting: {detail}"),
         }
     }
@@ -357,7 +369,9 @@ impl<'s> RunningBox<'s> {
         let address = |of: fn(&Listeners) -> SocketAddr| {
             listeners.map_or_else(String::new, |listeners| of(listeners).to_string())
         };
-        let states = || self.sources.iter().map(Source::state);
+        // Whether clients push is up to them; it makes the box no better or worse.
+        let own = || self.sources.iter().filter(|source| !source.is_pushed());
+        let states = || own().map(Source::state);
         let opening = !self.was_ready && states().any(|state| state == SourceState::Starting);
         let facts = Facts {
             stopping: self.drain.is_some(),

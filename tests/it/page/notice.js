@@ -27,6 +27,12 @@ equal(
   true,
   told({ source: lost })[2],
 );
+const waiting = { ...well.source, state: "waiting", detail: "waiting for a client" };
+equal(
+  told({ source: waiting, silentMs: 9000 }),
+  ["wait", "cam0 waits for a client", "Waiting for a client. "],
+  "waiting",
+);
 equal(told({ silentMs: 9000 })[1], "No pictures are coming", "silent");
 const died = [{ name: "infer/0", kind: "infer", state: "backoff" }];
 equal(

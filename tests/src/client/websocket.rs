@@ -49,6 +49,34 @@ impl WsClient {
         Self { socket }
     }
 
+    /// Pushes one frame under a number of the client's own; its time is ten times the number.
+    ///
+    /// # Panics
+    ///
+    /// If the connection broke.
+    #[track_caller]
+    pub fn push_frame(&mut self, number: u64, jpeg: &[u8]) {
+        let mut message = b"WWP1\0\0\0\x18".to_vec();
+        message.extend(number.to_be_bytes());
+        message.extend((number * 10).to_be_bytes());
+        message.extend(jpeg);
+        let sent = self.socket.send(Message::Binary(message.into()));
+        sent.expect("the connection goes on");
+    }
+
+    /// The next message of a connection that must not end, which must be JSON.
+    ///
+    /// # Panics
+    ///
+    /// If it ends, or what comes is not as documented.
+    #[track_caller]
+    pub fn json(&mut self) -> Value {
+        match self.message() {
+            WsMessage::Json(json) => json,
+            WsMessage::Frame { .. } => panic!("a frame instead of JSON"),
+        }
+    }
+
     /// The next message of a connection that must not end.
     ///
     /// # Panics

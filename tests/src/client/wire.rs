@@ -3,7 +3,7 @@
 use crate::wait::DEADLINE;
 use serde_json::Value;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 
 /// `want`: frames.
 pub const FRAMES: u8 = 1;
@@ -59,6 +59,33 @@ pub enum Message {
         /// The same as a picture.
         jpeg: Vec<u8>,
     },
+    /// Type 21.
+    Accepted {
+        /// The client's number.
+        number: u64,
+        /// Sequence.
+        sequence: u64,
+    },
+    /// Type 22.
+    Refused {
+        /// The client's number.
+        number: u64,
+        /// Code.
+        code: u16,
+        /// Text.
+        text: String,
+    },
+    /// Type 23.
+    PushedPrediction {
+        /// The client's number.
+        number: u64,
+        /// The client's time.
+        client_time_us: u64,
+        /// Sequence.
+        sequence: u64,
+        /// The prediction.
+        json: Value,
+    },
     /// Type 127.
     Error {
         /// Code.
@@ -109,6 +136,61 @@ impl WireClient {
         body.extend(source.as_bytes());
         client.send(1, 1, &body)?;
         Ok(client)
+    }
+
+    /// Connects and asks to push to `source`, with predictions to come back.
+    ///
+    /// # Panics
+    ///
+    /// If nobody listens.
+    #[track_caller]
+    #[must_use]
+    pub fn push(address: &str, source: &str) -> Self {
+        Self::try_push(address, source).expect("the gateway takes it")
+    }
+
+    /// The same where the gateway may be gone, or go.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens, or the connection broke.
+    pub fn try_push(address: &str, source: &str) -> io::Result<Self> {
+        let mut client = Self::try_connect(address)?;
+        let name_len = u8::try_from(source.len()).map_err(io::Error::other)?;
+        let mut body = vec![PREDICTIONS, name_len];
+        body.extend(source.as_bytes());
+        client.send(1, 2, &body)?;
+        Ok(client)
+    }
+
+    /// Pushes one frame under a number of the client's own; its time is ten times the number.
+    ///
+    /// # Errors
+    ///
+    /// The connection broke.
+    pub fn push_frame(&mut self, number: u64, jpeg: &[u8]) -> io::Result<()> {
+        let mut body = number.to_be_bytes().to_vec();
+        body.extend((number * 10).to_be_bytes());
+        body.extend(jpeg);
+        self.send(1, 3, &body)
+    }
+
+    /// A second handle on the same connection, for another thread.
+    ///
+    /// # Panics
+    ///
+    /// If the system has none.
+    #[track_caller]
+    #[must_use]
+    pub fn clone_handle(&self) -> Self {
+        let stream = self.stream.try_clone().expect("a second handle");
+        Self { stream }
+    }
+
+    /// Ends the connection, whatever is under way on it.
+    pub fn hang_up(&self) {
+        // It may have ended already.
+        let _gone = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Sends one message.
@@ -226,6 +308,21 @@ fn parse(kind: u8, body: &[u8]) -> Message {
                 jpeg: body[jpeg_at..].to_vec(),
             }
         }
+        21 => Message::Accepted {
+            number: u64_at(body, 0),
+            sequence: u64_at(body, 8),
+        },
+        22 => Message::Refused {
+            number: u64_at(body, 0),
+            code: u16::from_be_bytes([body[8], body[9]]),
+            text: String::from_utf8_lossy(&body[10..]).into_owned(),
+        },
+        23 => Message::PushedPrediction {
+            number: u64_at(body, 0),
+            client_time_us: u64_at(body, 8),
+            sequence: u64_at(body, 16),
+            json: json(&body[24..]),
+        },
         127 => Message::Error {
             code: u16::from_be_bytes([body[0], body[1]]),
             text: String::from_utf8_lossy(&body[2..]).into_owned(),
