@@ -1,7 +1,8 @@
 //! The page: connects its parts. Start reading here.
 //!
 //! A frame goes `connection.js` → `message.js` → `decoder.js` → `pairing.js` → `stage.js`; a
-//! prediction goes `connection.js` → `message.js` → `pairing.js`, and on to `history.js`. What is
+//! prediction goes `connection.js` → `message.js` → `pairing.js`, and on to `history.js`. While the
+//! device's own camera is used, both come from `own_camera.js` instead. What is
 //! said in words is refreshed a few times a second by `refresh`. Nothing here decides what is shown
 //! when: that is `pairing.js` for pictures and `notice.js` for words.
 
@@ -14,13 +15,21 @@ import { announce, showHistory, showNow } from "./history_panel.js";
 import { isStatus, readFrame, readText } from "./message.js";
 import { notice } from "./notice.js";
 import { showNumbers } from "./numbers_panel.js";
+import { OwnCamera } from "./own_camera.js";
 import { Pairing } from "./pairing.js";
 import { exposeProbe } from "./probe.js";
 import { Percentiles, Rate } from "./rates.js";
 import { loadSettings, saveSettings } from "./settings.js";
 import { Stage } from "./stage.js";
 import { markStatusOld, showStatus } from "./status_panel.js";
-import { press, showConnection, showNotice, showPicker, wireViewer } from "./viewer.js";
+import {
+  press,
+  showConnection,
+  showNotice,
+  showOwnCamera,
+  showPicker,
+  wireViewer,
+} from "./viewer.js";
 import { timeOfDay } from "./wording.js";
 
 /** How often words and numbers are refreshed, in ms. */
@@ -35,6 +44,9 @@ const rates = { video: new Rate(), predictions: new Rate() };
 const latencies = { toPrediction: new Percentiles(), toScreen: new Percentiles() };
 const state = {
   source: null,
+  shownSource: null,
+  /** What is shown comes from the own camera. */
+  isOwn: false,
   status: null,
   statusAt: null,
   frameAt: 0,
@@ -55,6 +67,16 @@ const decoder = new Decoder((frame) => {
   step();
 });
 const connection = new Connection({ choose, opened, binary, text, changed: refresh });
+const own = new OwnCamera({
+  frame: (frame) => {
+    state.frameAt = performance.now();
+    pairing.putFrame(frame);
+    step();
+  },
+  prediction: takeOwnPrediction,
+  changed: ownCameraChanged,
+  source: freeSource,
+});
 
 /** Names the source to watch: the chosen one if it exists, else a live one, else the first. */
 function choose(status) {
@@ -67,19 +89,27 @@ function choose(status) {
 }
 
 function opened(source) {
+  state.source = own.source ?? source;
+  // The own camera's pictures do not come from there.
+  if (state.isOwn) return;
+  startOver();
+  if (source !== state.shownSource) stage.clear();
+  state.shownSource = source;
+  state.frameAt = performance.now();
+}
+
+/** Forgets what was seen: other pictures come from now on. */
+function startOver() {
   pairing.reset();
   decoder.reset();
   clock.reset();
   history.endAll();
   for (const window of [...Object.values(rates), ...Object.values(latencies)]) window.reset();
-  if (source !== state.source) stage.clear();
-  state.source = source;
-  state.frameAt = performance.now();
 }
 
 function binary(buffer) {
   const frame = readFrame(buffer);
-  if (frame === null) return;
+  if (frame === null || state.isOwn) return;
   const now = performance.now();
   state.frameAt = now;
   decoder.put({ ...frame, arrivedAt: now });
@@ -97,7 +127,7 @@ function takeStatus(status) {
 }
 
 function takePrediction(prediction) {
-  if (prediction.source !== state.source) return;
+  if (prediction.source !== state.source || state.isOwn) return;
   const now = performance.now();
   clock.note(prediction, Date.now());
   rates.predictions.note(now);
@@ -108,6 +138,59 @@ function takePrediction(prediction) {
   if (begun !== null) announce(begun);
   pairing.putPrediction(prediction, now);
   step();
+}
+
+/** A prediction of one of the own camera's pictures, which was caught at `timeUs` here. */
+function takeOwnPrediction(prediction, timeUs) {
+  const now = performance.now();
+  rates.predictions.note(now);
+  latencies.toPrediction.note(performance.timeOrigin + now - timeUs / 1000, now);
+  const begun = history.observe(prediction);
+  if (begun !== null) announce(begun);
+  pairing.putPrediction(prediction, now);
+  step();
+}
+
+/** Names a source that the own camera can be pushed to: the watched one if it is free, or another. */
+function freeSource() {
+  const pushed = state.status?.sources.filter((source) => source.kind === "push") ?? [];
+  const free = pushed.filter((source) => source.state === "waiting");
+  const watched = free.find((source) => source.name === state.source);
+  return (watched ?? free[0] ?? pushed[0])?.name ?? null;
+}
+
+/** The own camera was turned on or off, or says something else. */
+function ownCameraChanged() {
+  if (own.source !== null) state.source = own.source;
+  // While it is asked for, everything stays as it is: also from one side to the other.
+  const isOwn = own.state === "asking" ? state.isOwn : own.isOn;
+  if (isOwn !== state.isOwn) {
+    state.isOwn = isOwn;
+    startOver();
+    stage.clear();
+    connection.wantsVideo = !isOwn;
+    connection.open();
+  }
+  const isMirrored = own.isOn ? own.isMirrored : settings.mirror;
+  stage.setMirrored(isMirrored);
+  press("mirror", isMirrored);
+  showOwnCamera(own.isOn, own.facing);
+  refresh();
+}
+
+function useCamera() {
+  if (own.state === "off" || own.state === "trouble") own.start("user");
+  else own.stop();
+}
+
+function mirror() {
+  if (!own.isOn) return toggle("mirror", (isOn) => stage.setMirrored(isOn));
+  own.isMirrored = !own.isMirrored;
+  return ownCameraChanged();
+}
+
+function flipCamera() {
+  own.start(own.facing === "user" ? "environment" : "user");
 }
 
 /** Shows what is due, and asks again when a waiting frame's time is over. */
@@ -123,7 +206,7 @@ function refresh() {
   const now = performance.now();
   const { status } = state;
   const isOpen = connection.state === "open";
-  const isAway = isOpen && pairing.isRecognitionAway(now);
+  const isAway = isOpen && !own.isOn && pairing.isRecognitionAway(now);
   const source = status?.sources.find((item) => item.name === state.source) ?? null;
   showNotice(
     notice({
@@ -136,6 +219,7 @@ function refresh() {
       silentMs: connection.wantsVideo ? now - state.frameAt : 0,
       isRecognitionAway: isAway,
       units: status?.units ?? [],
+      camera: own,
     }),
   );
   showConnectionState(source);
@@ -158,7 +242,8 @@ function refresh() {
 }
 
 function showConnectionState(source) {
-  if (connection.state === "connecting") showConnection("connecting", "wait");
+  if (own.source !== null) showConnection("your camera", "good");
+  else if (connection.state === "connecting") showConnection("connecting", "wait");
   else if (connection.state === "away") showConnection("away", "bad");
   else if (source?.state === "lost") showConnection("lost", "bad");
   else if (source?.state === "starting") showConnection("starting", "wait");
@@ -167,6 +252,7 @@ function showConnectionState(source) {
 }
 
 function picked(source) {
+  if (own.isOn) own.stop();
   settings.source = source;
   saveSettings(settings);
   connection.open();
@@ -187,7 +273,7 @@ function visibilityChanged() {
       connection.open();
     }, HIDDEN_MS);
   } else if (!connection.wantsVideo || connection.state !== "open") {
-    connection.wantsVideo = true;
+    connection.wantsVideo = !state.isOwn;
     connection.open();
   }
 }
@@ -198,10 +284,12 @@ press("mirror", settings.mirror);
 press("hands", settings.hands);
 wireViewer({
   picked,
-  mirror: () => toggle("mirror", (isOn) => stage.setMirrored(isOn)),
+  mirror,
   hands: () => toggle("hands", (isOn) => stage.setHandsShown(isOn)),
+  camera: useCamera,
+  flip: flipCamera,
 });
-exposeProbe({ connection, stage, source: () => state.source });
+exposeProbe({ connection, stage, source: () => state.source, own });
 document.addEventListener("visibilitychange", visibilityChanged);
 window.addEventListener("online", () => connection.state !== "open" && connection.open());
 setInterval(refresh, REFRESH_MS);

@@ -19,13 +19,24 @@ const SILENT_MS = 2500;
  * @param {number} now.silentMs since the last frame came, or since the connection opened
  * @param {boolean} now.isRecognitionAway
  * @param {object[]} now.units
+ * @param {{state: string, words: {title: string, detail: string} | null} | undefined} now.camera
+ *   the device's own camera, as `own_camera.js` has it
  * @returns {{tone: "none"|"wait"|"bad", place: "middle"|"corner", title: string, detail: string}}
  */
 export function notice(now) {
+  const camera = now.camera ?? { state: "off", words: null };
+  if (camera.state === "trouble") return middle("bad", camera.words.title, camera.words.detail);
+  if (camera.state === "asking") {
+    return middle("wait", "May this page use the camera?", "The browser asks for it.");
+  }
   if (now.connection === "connecting") {
     return middle("wait", "Connecting to the box …", "");
   }
   if (now.connection === "away") return awayNotice(now);
+  if (camera.state === "on") {
+    if (camera.words === null) return { tone: "none", place: "middle", title: "", detail: "" };
+    return { tone: "wait", place: "corner", ...camera.words };
+  }
   if (now.source?.state === "lost") {
     return middle("bad", `${now.source.name} is lost`, `${sentence(now.source.detail)}${since(now)}`);
   }

@@ -7,10 +7,12 @@
 //! - `overlaySequence`: sequence of the prediction drawn on it as its own, or `null`;
 //! - `overlayHands`: that prediction's hands, as they came, or `[]`;
 //! - `framesShown`: frames drawn since the page was opened;
-//! - `reconnects`: times that a lost connection came back.
+//! - `reconnects`: times that a lost connection came back;
+//! - `camera`: the own camera: its `state`, the `source` that it is pushed to or `null`, and how many
+//!   pictures were `sent`.
 
 /** Puts `window.wigwag` there; each getter is asked when it is read. */
-export function exposeProbe({ connection, stage, source }) {
+export function exposeProbe({ connection, stage, source, own }) {
   const probe = Object.freeze({
     get connected() {
       return connection.state === "open";
@@ -32,6 +34,10 @@ export function exposeProbe({ connection, stage, source }) {
     },
     get reconnects() {
       return connection.reconnects;
+    },
+    get camera() {
+      const { state, source: pushedTo, sent } = own;
+      return { state, source: pushedTo, sent };
     },
   });
   Object.defineProperty(window, "wigwag", { value: probe, writable: false });

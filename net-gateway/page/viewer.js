@@ -5,15 +5,17 @@
 import { byId, keepList, make, setData, setText } from "./elements.js";
 
 /** Keys that do what the buttons do. */
-const KEYS = { m: "mirror", h: "hands", f: "fullscreen" };
+const KEYS = { m: "mirror", h: "hands", f: "fullscreen", c: "camera" };
 
 /**
  * Connects buttons, picker and keys.
  *
- * @param {{picked: (source: string) => void, mirror: () => void, hands: () => void}} handlers
+ * @param {{picked: (source: string) => void, mirror: () => void, hands: () => void, camera: () =>
+ *   void, flip: () => void}} handlers
  */
 export function wireViewer(handlers) {
-  const acts = { mirror: handlers.mirror, hands: handlers.hands, fullscreen: toggleFullscreen };
+  const { mirror, hands, camera, flip } = handlers;
+  const acts = { mirror, hands, camera, flip, fullscreen: toggleFullscreen };
   for (const [name, act] of Object.entries(acts)) byId(name).addEventListener("click", act);
   byId("source").addEventListener("change", (event) => handlers.picked(event.target.value));
   byId("fullscreen").hidden = !document.fullscreenEnabled;
@@ -49,6 +51,13 @@ export function showNotice(notice) {
   byId("notice").hidden = notice.tone === "none";
   setText(byId("notice-title"), notice.title);
   setText(byId("notice-detail"), notice.detail);
+}
+
+/** Shows whether the own camera is used, and from which side. */
+export function showOwnCamera(isOn, facing) {
+  press("camera", isOn);
+  byId("flip").hidden = !isOn;
+  press("flip", facing === "environment");
 }
 
 /** Shows how the page is connected: a word and a tone. */

@@ -38,6 +38,7 @@ macro_rules! page_files {
 
 const FILES: &[PageFile] = page_files![
     "box_clock.js" SCRIPT,
+    "camera.js" SCRIPT,
     "connection.js" SCRIPT,
     "decoder.js" SCRIPT,
     "elements.js" SCRIPT,
@@ -51,8 +52,11 @@ const FILES: &[PageFile] = page_files![
     "notice.js" SCRIPT,
     "numbers_panel.js" SCRIPT,
     "overlay.js" SCRIPT,
+    "own_camera.js" SCRIPT,
     "pairing.js" SCRIPT,
     "probe.js" SCRIPT,
+    "push_connection.js" SCRIPT,
+    "push_pace.js" SCRIPT,
     "rates.js" SCRIPT,
     "settings.js" SCRIPT,
     "stage.js" SCRIPT,

@@ -37,6 +37,12 @@ fn messages_are_checked_before_they_are_used() {
     run(include_str!("message.js"));
 }
 
+/// Goal: the own camera's frames never pile up, whatever the network and the box do.
+#[test]
+fn own_frames_are_sent_at_the_pace_of_what_comes_back() {
+    run(include_str!("push_pace.js"));
+}
+
 /// Goal: the page says what is away, the most important thing first.
 #[test]
 fn notices_name_what_is_away() {

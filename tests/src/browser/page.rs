@@ -7,6 +7,7 @@ use super::BrowserError;
 use super::devtools::Devtools;
 use super::process::BrowserProcess;
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,30 @@ impl BrowserPage {
     ///
     /// As [`BrowserPage::open`].
     pub fn blank() -> Result<Self, BrowserError> {
-        let process = BrowserProcess::start()?;
+        Self::with_flags(&[])
+    }
+
+    /// The same on a device with a camera, which shows a clip (a file of JPEGs that ends in
+    /// `.mjpeg`) over and over. Without a clip the viewer forbids it.
+    ///
+    /// # Errors
+    ///
+    /// As [`BrowserPage::open`].
+    pub fn with_camera(clip: Option<&Path>) -> Result<Self, BrowserError> {
+        let mut flags: Vec<OsString> = vec!["--use-fake-device-for-media-stream".into()];
+        match clip {
+            Some(clip) => {
+                let mut file = OsString::from("--use-file-for-fake-video-capture=");
+                file.push(clip);
+                flags.extend(["--use-fake-ui-for-media-stream".into(), file]);
+            }
+            None => flags.push("--deny-permission-prompts".into()),
+        }
+        Self::with_flags(&flags)
+    }
+
+    fn with_flags(flags: &[OsString]) -> Result<Self, BrowserError> {
+        let process = BrowserProcess::start(flags)?;
         let devtools = Devtools::connect(&process.address, &process.socket_path)?;
         Ok(Self { devtools, process })
     }

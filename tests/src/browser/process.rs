@@ -5,6 +5,7 @@
 use super::{ANSWER_WITHIN, BrowserError};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -59,17 +60,19 @@ pub(super) struct BrowserProcess {
 }
 
 impl BrowserProcess {
-    /// Starts Chromium and waits until it can be talked to.
-    pub(super) fn start() -> Result<Self, BrowserError> {
+    /// Starts Chromium and waits until it can be talked to;
+    /// with `more` flags than all have.
+    pub(super) fn start(more: &[OsString]) -> Result<Self, BrowserError> {
         let program = chromium_path().ok_or(BrowserError::Missing)?;
         let profile = tempfile::Builder::new()
             .prefix("wigwag-browser-")
             .tempdir()
             .map_err(|source| io("make a profile in", &std::env::temp_dir(), source))?;
-        let mut data_dir = std::ffi::OsString::from("--user-data-dir=");
+        let mut data_dir = OsString::from("--user-data-dir=");
         data_dir.push(profile.path());
         let child = Command::new(&program)
             .arg(data_dir)
+            .args(more)
             .args(FLAGS)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
