@@ -8,6 +8,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::time::Instant;
 use wigwag_tests::client::multipart::MultipartStream;
 use wigwag_tests::process::signal;
 use wigwag_tests::{TestBox, wait};
@@ -44,11 +45,16 @@ fn next_word(socket: &UnixDatagram) -> String {
 #[track_caller]
 fn words_until(socket: &UnixDatagram, wanted: &str) -> Vec<String> {
     let mut words = Vec::new();
+    // The watchdog's words come for ever.
+    let began = Instant::now();
     while words
         .last()
         .is_none_or(|word: &String| !word.starts_with(wanted))
     {
-        assert!(words.len() < 10_000, "no `{wanted}` in {words:?}");
+        assert!(
+            began.elapsed() < wait::DEADLINE,
+            "no `{wanted}` in {words:?}"
+        );
         words.push(next_word(socket));
     }
     words
@@ -78,10 +84,13 @@ fn environment(pid: u32) -> String {
 
 /// Goal: systemd learns that the box is ready when it is, how it is doing, that its main loop
 /// turns, and that it stops; workers never learn how to tell it anything.
-/// Method: a socket of the test's own in `NOTIFY_SOCKET`, from the start to the stop.
+/// Method: a socket of the test's own in `NOTIFY_SOCKET`, from the start to the stop; an infer-worker
+/// that dies for the second time waits a minute for the next one.
 #[test]
 fn systemd_is_told_how_the_box_is_doing() {
-    let builder = TestBox::builder("notify").source("pattern:");
+    let builder = TestBox::builder("notify")
+        .source("pattern:")
+        .config("[restart]\nbackoff_min_ms = 60000\nbackoff_max_ms = 60000");
     let path = builder.scratch().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(wait::DEADLINE)).unwrap();
@@ -113,7 +122,10 @@ fn systemd_is_told_how_the_box_is_doing() {
             );
         }
     }
-    signal(test_box.pid("infer/0"), "STOP");
+    let first = test_box.unit("infer/0");
+    signal(first.pid.unwrap(), "KILL");
+    let second = test_box.await_successor("infer/0", first.generation);
+    signal(second.pid.unwrap(), "KILL");
     words_until(&socket, "STATUS=degraded (infer/0 ");
     test_box.stop();
     let words = words_until(&socket, "STOPPING=1");
