@@ -8,11 +8,13 @@
 
 mod document;
 mod error;
+mod gateway_keys;
 mod keys;
 mod reference;
 mod section;
 mod setting;
 mod source;
+mod source_keys;
 
 pub use error::ConfigError;
 #[cfg(test)]

@@ -250,16 +250,16 @@ fn pattern(text: &str) -> Option<SourceKind> {
     *width_px = width
         .parse()
         .ok()
-        .filter(|px| super::keys::SIDE_PX.contains(px))?;
+        .filter(|px| super::source_keys::SIDE_PX.contains(px))?;
     *height_px = height
         .parse()
         .ok()
-        .filter(|px| super::keys::SIDE_PX.contains(px))?;
+        .filter(|px| super::source_keys::SIDE_PX.contains(px))?;
     if let Some(rate) = rate {
         *fps = rate
             .parse()
             .ok()
-            .filter(|fps| super::keys::PATTERN_FPS.contains(fps))?;
+            .filter(|fps| super::source_keys::PATTERN_FPS.contains(fps))?;
     }
     Some(kind)
 }
