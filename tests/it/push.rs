@@ -1,6 +1,7 @@
 //! Frames from clients: each prediction comes back under the client's own number, one client at a
 //! time has a source, and whoever misbehaves hurts nobody else.
 
+use serde_json::Value;
 use shm_layout::control::{BoxState, SourceState};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -145,6 +146,10 @@ fn a_clients_frames_come_back_as_gestures_under_its_own_numbers() {
     assert_eq!(sequences, expected);
     let live = await_live(&test_box, &mut client, &clip[180], own);
     assert_eq!(live, "pushed by 127.0.0.1: MJPG 640x480");
+    let clients = test_box.http_get("/api/v1/clients").json();
+    let pushes = |seen: &Value| seen["protocol"] == "wire" && seen["bytes"].as_u64() > Some(0);
+    let mut seen = clients["clients"].as_array().unwrap().iter();
+    assert!(seen.any(pushes), "answers to it are counted: {clients}");
     let part = viewer.part();
     assert!(clip.contains(&part.jpeg), "the bytes pass untouched");
     assert_eq!(test_box.status().state, BoxState::Ready);

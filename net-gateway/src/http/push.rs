@@ -7,7 +7,7 @@
 use super::Peer;
 use super::error::ApiError;
 use super::extract::{Params, find_source};
-use super::ws::{close, is_same_origin};
+use super::ws::{close, is_same_origin, no_websocket};
 use crate::clients::{ClientGuard, Protocol};
 use crate::hub::Hub;
 use crate::push::numbers::OwnFrame;
@@ -78,13 +78,7 @@ pub async fn get(
     if !wish.source.is_empty() {
         find_source(&hub, &wish.source)?;
     }
-    let upgrade = upgrade.map_err(|rejection| {
-        ApiError::new(
-            rejection.status(),
-            rejection.body_text(),
-            "connect with a WebSocket client",
-        )
-    })?;
+    let upgrade = upgrade.map_err(|rejection| no_websocket(&rejection))?;
     if !is_same_origin(&headers) {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
@@ -92,7 +86,7 @@ pub async fn get(
             "open the page that this box serves",
         ));
     }
-    let client = hub.clients().admit(Protocol::WebSocket, address)?;
+    let client = hub.clients().admit(Protocol::WebSocket, peer)?;
     let limits = hub.desk().sources().iter().map(|source| source.limits());
     let frame_bytes_max = limits.map(|limits| limits.max_frame_bytes).max();
     let message_bytes_max = HEADER_BYTES + frame_bytes_max.unwrap_or(0) as usize;

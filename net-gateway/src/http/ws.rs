@@ -75,13 +75,7 @@ pub async fn get(
         .as_deref()
         .map(|name| find_source(&hub, name))
         .transpose()?;
-    let upgrade = upgrade.map_err(|rejection| {
-        ApiError::new(
-            rejection.status(),
-            rejection.body_text(),
-            "connect with a WebSocket client",
-        )
-    })?;
+    let upgrade = upgrade.map_err(|rejection| no_websocket(&rejection))?;
     if !is_same_origin(&headers) && !is_allowed(&headers, hub.access()) {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
@@ -107,6 +101,15 @@ pub async fn get(
         .write_buffer_size(0)
         .max_message_size(CLIENT_MESSAGE_BYTES_MAX)
         .on_upgrade(|socket| async { serve(socket, subscription).await }))
+}
+
+/// The answer to a request that is no WebSocket handshake.
+pub(super) fn no_websocket(rejection: &WebSocketUpgradeRejection) -> ApiError {
+    ApiError::new(
+        rejection.status(),
+        rejection.body_text(),
+        "connect with a WebSocket client",
+    )
 }
 
 /// Whether the request comes from the box's own page, or from a program (which sends no Origin).

@@ -7,6 +7,7 @@
 use super::client::End;
 use super::protocol::{self, WireError};
 use super::push_protocol::{self, FRAME_HEAD_BYTES};
+use crate::client_record::Peer;
 use crate::clients::Protocol;
 use crate::guarded_io::GuardedIo;
 use crate::hub::Hub;
@@ -35,9 +36,11 @@ pub(super) async fn serve(
     if !wish.source.is_empty() && hub.find_source(&wish.source).is_none() {
         return Err(WireError::UnknownSource(wish.source).into());
     }
+    let sent = io.sent();
+    let peer = Peer { address, sent };
     let client = hub
         .clients()
-        .admit(Protocol::Wire, address)
+        .admit(Protocol::Wire, peer)
         .map_err(|refusal| WireError::TooManyClients(refusal.to_string()))?;
     let mut session = Session::open(hub, &wish, (client, Protocol::Wire, address)).await?;
     io.write_all(&protocol::welcome(session.welcome().to_string().as_bytes()))
