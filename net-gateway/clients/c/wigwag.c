@@ -275,8 +275,8 @@ static int push_file(int box, const char *path, uint64_t number) {
     return is_sent ? 0 : -1;
 }
 
-/* Pushes files one by one, each when that before it has its prediction. `*next` is the first that has
- * none yet: a new connection goes on there. */
+/* Pushes files one by one, each when that before it has its prediction. `*next` is the first that
+ * has none yet: a new connection goes on there. */
 static enum end push(int box, struct message *message, const char *source, char **files,
                      int count, int *next) {
     if (send_opening(box, PUSH, WANT_PREDICTIONS, source) != 0) return LOST;

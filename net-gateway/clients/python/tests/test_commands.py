@@ -214,10 +214,14 @@ class Drawing(unittest.TestCase):
         assert own is not None
         self.assertTrue(own[240, 320].any() and not plain[240, 320].any())
         scene.take([wigwag.Frame("cam0", 99, 9_000_000, 640, 480, jpeg)], 0.0)
-        self.assertFalse(scene.draw(0.0)[240, 320].any(), "hands that are too old are not drawn")
+        later = scene.draw(0.0)
+        assert later is not None
+        self.assertFalse(later[240, 320].any(), "hands that are too old are not drawn")
         self.assertFalse(scene.take([], SILENT_S / 2))
         self.assertTrue(scene.take([], SILENT_S + 0.1), "it says that the box is silent")
-        self.assertTrue(scene.draw(SILENT_S + 0.1)[:30].any())
+        silent = scene.draw(SILENT_S + 0.1)
+        assert silent is not None
+        self.assertTrue(silent[:30].any())
         scene.take([wigwag.Frame("cam0", 100, 0, 640, 480, b"damaged")], 4.0)
         self.assertIsNone(scene.draw(4.0))
         self.assertEqual(scene.frames, 3)

@@ -5,6 +5,7 @@ import json
 import random
 import struct
 import unittest
+from typing import Any
 
 from wigwag import protocol
 from wigwag.errors import ProtocolError
@@ -18,6 +19,10 @@ def read(data: bytes) -> object:
     inbox = Inbox()
     inbox.feed(data)
     return inbox.next()
+
+
+def _listed(*values: Any) -> tuple[Any, ...]:
+    return values
 
 
 class Written(unittest.TestCase):
@@ -178,7 +183,7 @@ class Hostile(unittest.TestCase):
         ]
         bad += [
             json.dumps({**good, "hands": hands}).encode()
-            for hands in [
+            for hands in _listed(
                 None,
                 3,
                 {},
@@ -191,7 +196,7 @@ class Hostile(unittest.TestCase):
                 [{**hand, "landmarks": [[1, 2]]}],
                 [{**hand, "landmarks": [1]}],
                 [{**hand, "landmarks": [[None, 0, 0]]}],
-            ]
+            )
         ]
         for data in bad:
             with self.assertRaises(ProtocolError, msg=repr(data[:80])):

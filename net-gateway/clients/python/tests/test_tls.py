@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 import wigwag
 from wigwag.endpoint import endpoint
@@ -76,8 +77,11 @@ class Tls(unittest.TestCase):
             with contextlib.suppress(EOFError):
                 received.append(peer.receive())
 
-        other = "00" * 32
-        for how, word in [({"fingerprint": other}, "fingerprint"), ({"tls": True}, "not trusted")]:
+        ways: list[tuple[dict[str, Any], str]] = [
+            ({"fingerprint": "00" * 32}, "fingerprint"),
+            ({"tls": True}, "not trusted"),
+        ]
+        for how, word in ways:
             with FakeBox(listens, context=self.server) as box:
                 with wigwag.watch(port=box.port, token="secret", **how) as stream:
                     with self.assertRaisesRegex(wigwag.CertificateError, word):

@@ -51,10 +51,16 @@ def show(stream: Watch, mirror: bool, count: Optional[int]) -> None:
     reader.start()
     scene = Scene(mirror)
     try:
-        cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+        flags = cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL
+        cv2.namedWindow(TITLE, flags)
+        is_sized = False
         while count is None or scene.frames < count:
             is_changed = scene.take(_all_of(came), time.monotonic())
             if is_changed and (picture := scene.draw(time.monotonic())) is not None:
+                if not is_sized:
+                    height, width = picture.shape[:2]
+                    cv2.resizeWindow(TITLE, width, height)
+                    is_sized = True
                 cv2.imshow(TITLE, picture)
             if cv2.waitKey(_TURN_MS) & 0xFF in _ENDS:
                 break
