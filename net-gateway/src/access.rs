@@ -3,6 +3,7 @@
 //! Pure: addresses and headers in, answers out. What comes from a peer that is no trusted proxy is
 //! never believed.
 
+use crate::client_record::Peer;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -10,6 +11,7 @@ use thiserror::Error;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The origin that stands for every one.
 const ANY_ORIGIN: &str = "*";
 
@@ -55,31 +57,52 @@ impl Access {
         proxies.any(|network| network.contains(&address))
     }
 
+    /// Whether what the far end of a connection says of others is believed: a trusted proxy's
+    /// word, or that of whoever may use the Unix socket.
+    #[must_use]
+    pub fn trusts_peer(&self, peer: &Peer) -> bool {
+        peer.is_unix || self.trusts(peer.address)
+    }
+
     /// The client's own address: the peer's, unless that is a trusted proxy, which says for whom it
     /// asks. The list is read from its end, where the nearest proxy wrote; the first address that is
     /// no trusted proxy is the client's, and nothing before it is believed.
     #[must_use]
-    pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let mut client = peer.to_canonical();
+    pub fn client_address(&self, peer: &Peer, headers: &HeaderMap) -> IpAddr {
+        let mut client = peer.address.to_canonical();
+        let mut is_trusted = self.trusts_peer(peer);
         let lists = headers.get_all(FORWARDED_FOR).iter().rev();
         let hops = lists
             .filter_map(|value| value.to_str().ok())
             .flat_map(|list| list.rsplit(','));
         for hop in hops {
-            if !self.trusts(client) {
+            if !is_trusted {
                 break;
             }
             match address_of(hop.trim()) {
                 Some(address) => client = address.to_canonical(),
                 None => break,
             }
+            is_trusted = self.trusts(client);
         }
         client
     }
 
+    /// Whether nobody between the client and here can read along: TLS on the connection, or by the
+    /// word of a trusted proxy between it and the client. The nearest proxy wrote last.
+    #[must_use]
+    pub fn is_secure(&self, peer: &Peer, headers: &HeaderMap) -> bool {
+        let said = || {
+            let last = headers.get_all(FORWARDED_PROTO).iter().next_back()?;
+            last.to_str().ok()?.rsplit(',').next()
+        };
+        let is_https = || said().is_some_and(|said| said.trim().eq_ignore_ascii_case("https"));
+        peer.is_secure || (self.trusts_peer(peer) && is_https())
+    }
+
     /// Puts the host that the client asked for in the place of the proxy's, if `peer` is trusted.
-    pub fn restore_host(&self, peer: IpAddr, headers: &mut HeaderMap) {
-        if self.trusts(peer)
+    pub fn restore_host(&self, peer: &Peer, headers: &mut HeaderMap) {
+        if self.trusts_peer(peer)
             && let Some(host) = headers.remove(FORWARDED_HOST)
         {
             headers.insert(header::HOST, host);
@@ -117,6 +140,7 @@ fn address_of(hop: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn access(proxies: &[&str], origins: &[&str]) -> Access {
         let texts = |texts: &[&str]| {
@@ -126,6 +150,44 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         Access::new(&texts(proxies), &texts(origins)).unwrap()
+    }
+
+    fn direct(address: &str) -> Peer {
+        Peer::from(address.parse::<IpAddr>().unwrap())
+    }
+
+    #[test]
+    fn proxy_at_the_unix_socket_is_believed() {
+        let access = access(&[], &[]);
+        let proxy = Peer::new([127, 0, 0, 1].into(), Arc::default(), true);
+        let headers = forwarded(&["9.9.9.9, 1.2.3.4"]);
+        let expected: IpAddr = "1.2.3.4".parse().unwrap();
+        assert_eq!(access.client_address(&proxy, &headers), expected);
+        let same = access.client_address(&direct("127.0.0.1"), &headers);
+        assert_eq!(same, direct("127.0.0.1").address, "loopback alone is none");
+    }
+
+    #[test]
+    fn https_is_what_the_connection_has_or_a_trusted_proxy_says() {
+        let access = access(&["10.0.0.1"], &[]);
+        for (peer, said, is_secure) in [
+            ("10.0.0.1", &["https"][..], true),
+            ("10.0.0.1", &["HTTPS"], true),
+            ("10.0.0.1", &["http, https"], true),
+            ("10.0.0.1", &["https, http"], false),
+            ("10.0.0.1", &["https", "http"], false),
+            ("10.0.0.1", &["http"], false),
+            ("10.0.0.1", &[], false),
+            ("10.0.0.2", &["https"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in said {
+                headers.append(FORWARDED_PROTO, HeaderValue::from_static(value));
+            }
+            let found = access.is_secure(&direct(peer), &headers);
+            assert_eq!(found, is_secure, "{peer} {said:?}");
+            assert!(access.is_secure(&direct(peer).secure(), &headers));
+        }
     }
 
     fn forwarded(values: &[&'static str]) -> HeaderMap {
@@ -154,7 +216,7 @@ mod tests {
             ("127.0.0.1", &["10.0.0.7, 10.0.0.8"], "10.0.0.7"),
             ("fd00::7", &["1.2.3.4"], "1.2.3.4"),
         ] {
-            let found = access.client_address(peer.parse().unwrap(), &forwarded(values));
+            let found = access.client_address(&direct(peer), &forwarded(values));
             assert_eq!(
                 found,
                 client.parse::<IpAddr>().unwrap(),
@@ -171,7 +233,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_static("box:8080"));
             headers.insert(FORWARDED_HOST, HeaderValue::from_static("cams.example"));
-            access.restore_host(peer.parse().unwrap(), &mut headers);
+            access.restore_host(&direct(peer), &mut headers);
             headers[header::HOST].to_str().unwrap().to_owned()
         };
         assert_eq!(host("10.0.0.1"), "cams.example");

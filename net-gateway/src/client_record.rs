@@ -22,15 +22,39 @@ pub struct Peer {
     pub address: IpAddr,
     /// Bytes that the kernel took for it so far, of everything that was sent over the connection.
     pub sent: Arc<AtomicU64>,
+    /// It came through the path of a Unix socket: a proxy on this machine.
+    pub is_unix: bool,
+    /// Nobody can read along: there is TLS on this connection, or a trusted proxy says that there
+    /// is some between it and the client.
+    pub is_secure: bool,
+}
+
+impl Peer {
+    /// The far end of a connection without TLS.
+    #[must_use]
+    pub fn new(address: IpAddr, sent: Arc<AtomicU64>, is_unix: bool) -> Self {
+        Self {
+            address,
+            sent,
+            is_unix,
+            is_secure: false,
+        }
+    }
+
+    /// The same with TLS.
+    #[must_use]
+    pub fn secure(self) -> Self {
+        Self {
+            is_secure: true,
+            ..self
+        }
+    }
 }
 
 impl From<IpAddr> for Peer {
     /// A peer of whose connection nothing is counted.
     fn from(address: IpAddr) -> Self {
-        Self {
-            address,
-            sent: Arc::default(),
-        }
+        Self::new(address, Arc::default(), false)
     }
 }
 

@@ -60,6 +60,21 @@ pub struct ConnectionCounters {
     pub accept_failures: AtomicU64,
     /// Clients refused because [`Limits::max_renditions`] was reached.
     pub renditions_refused: AtomicU64,
+    /// What went wrong with TLS.
+    pub tls: TlsCounters,
+}
+
+/// What went wrong at the beginning of connections since the start.
+#[derive(Debug, Default)]
+pub struct TlsCounters {
+    /// Handshakes that failed.
+    pub failed: AtomicU64,
+    /// Handshakes that were not done in time.
+    pub timeouts: AtomicU64,
+    /// Clients that came without TLS to a listener with it.
+    pub plain: AtomicU64,
+    /// Clients that came with TLS to a listener without it.
+    pub unexpected: AtomicU64,
 }
 
 /// Everything that the gateway serves.

@@ -8,8 +8,9 @@
 //! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
 //!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`stopping`].
 //! - [`push`]: frames from clients, on their way into the segment.
-//! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket; [`access`]:
-//!   who is believed.
+//! - [`server`], [`accept`], [`socket`], [`guarded_io`], [`client_io`]: the async side, up to one
+//!   client's connection; [`tls`]: how that is kept from others; [`access`]: who is believed.
+//! - [`cli`]: what the supervisor asks before it starts a gateway.
 //! - [`http`], [`wire`]: the protocols; [`frame_message`]: a frame as all of them send it.
 //!
 //! Neighbours: the segment upstream (`shm-layout`), clients downstream, and the other way round for
@@ -20,6 +21,8 @@
 
 pub mod accept;
 pub mod access;
+pub mod cli;
+pub mod client_io;
 pub mod client_record;
 pub mod clients;
 pub mod drawing;
@@ -36,8 +39,10 @@ pub mod push;
 pub mod rendition;
 pub mod run;
 pub mod server;
+pub mod socket;
 pub mod source_feed;
 pub mod status_feed;
 pub mod stopping;
+pub mod tls;
 pub mod traffic;
 pub mod wire;

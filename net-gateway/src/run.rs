@@ -1,6 +1,6 @@
 //! The gateway from its assignment to its end, on one screen.
 //!
-//! Three threads: this one is the pump, which turns whenever something happens in the segment;
+//! Three threads, and one that looks after the certificate if there is one: this one is the pump, which turns whenever something happens in the segment;
 //! another runs the async side ([`crate::server`]), where all the clients are; the third makes
 //! pictures in other forms ([`crate::rendition`]) while somebody wants some. The pump beats only if
 //! the others also came on since: a gateway of which any part hangs is restarted.
@@ -13,15 +13,18 @@ use crate::pump::Pump;
 use crate::push::reports::Reports;
 use crate::push::{Desk, Press};
 use crate::server::{self, Listeners};
+use crate::tls::{self, keeper::Keeper};
 use crate::traffic::Figures;
 use shm_layout::MonotonicNs;
 use shm_layout::control::{
-    Assignment, FD_HTTP, FD_WIRE, FromWorker, GatewayAssignment, TrafficReport,
+    Assignment, FD_HTTP, FD_HTTP_UNIX, FD_WIRE, FromWorker, GatewayAssignment, TrafficReport,
 };
+use shm_layout::exit::ExitReason;
 use shm_layout::process_table::{Counter, Stage};
 use shm_layout::worker::{Worker, WorkerFailure};
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// Longest sleep of the pump: the heartbeat's tick, and the price of a wake-up that got lost.
@@ -48,9 +51,15 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         .with_desk(Desk::new(&assignment.sources));
     let press = Press::new(worker.segment(), hub.desk().take_orders());
     let hub = Arc::new(hub);
+    let keeper = keeper(assignment)?;
     let listeners = Listeners {
         http: worker.take_listener(FD_HTTP)?,
         wire: worker.take_listener(FD_WIRE)?,
+        http_unix: match assignment.has_http_unix {
+            true => Some(worker.take_unix_listener(FD_HTTP_UNIX)?),
+            false => None,
+        },
+        keeper: keeper.clone(),
     };
     let pump = Pump::new(worker.segment(), worker.place(), &hub)?;
     let activity = worker.segment().activity_event();
@@ -67,6 +76,17 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, || hub.studio().work(&hub))
             .map_err(broken)?;
+        // Its end is told by dropping it.
+        let (_watching, end) = channel();
+        if let Some(keeper) = keeper {
+            let tell = |info| worker.send(FromWorker::Certificate(info));
+            tell(keeper.info());
+            std::thread::Builder::new()
+                .name("certificate".to_owned())
+                .stack_size(STACK_BYTES)
+                .spawn_scoped(scope, move || keeper.watch(&end, tell))
+                .map_err(broken)?;
+        }
         turn_until_drained(worker, &hub, pump, || serving.is_finished());
         hub.stop();
         match serving.join() {
@@ -149,6 +169,18 @@ fn report(hub: &Hub, figures: Figures) -> TrafficReport {
         latency_ms_p50: figures.latency_ms_p50,
         latency_ms_p99: figures.latency_ms_p99,
     }
+}
+
+/// The certificate, if clients are to begin with TLS.
+fn keeper(assignment: &GatewayAssignment) -> Result<Option<Arc<Keeper>>, WorkerFailure> {
+    let keeper = assignment.tls.as_ref().map(|files| {
+        let keeper = Keeper::new(files, tls::provider());
+        keeper.map(Arc::new).map_err(|error| {
+            // Not for good: the supervisor has seen it whole, and it may be replaced just now.
+            WorkerFailure::new(ExitReason::Unavailable, error.to_string()).hint(error.hint())
+        })
+    });
+    keeper.transpose()
 }
 
 fn limits(assignment: &GatewayAssignment) -> Limits {

@@ -47,6 +47,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show where the page is, also as a QR code for phones, and its certificate's fingerprint
+    Address,
     /// Check the configuration and show each value with where it came from
     CheckConfig(Settings),
     /// Show what is kept of a process that died: the latest, or the one with that ID

@@ -16,7 +16,9 @@ use crate::unit::death::Death;
 use crate::units::Work;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use shm_layout::control::{Assignment, FD_HTTP, FD_SEGMENT, FD_WIRE, Role, Start, ToWorker};
+use shm_layout::control::{
+    Assignment, FD_HTTP, FD_HTTP_UNIX, FD_SEGMENT, FD_WIRE, Role, Start, ToWorker,
+};
 use shm_layout::segment::Segment;
 use shm_layout::{Generation, MonotonicNs};
 use std::io;
@@ -133,8 +135,14 @@ impl<'s> Launcher<'s> {
             .process(order.place)
             .map_err(io::Error::other)?;
         entry.reserve(Generation(whose.generation), role as u32);
+        let mut assignment = order.work.assignment.clone();
+        if let Assignment::Gateway(gateway) = &mut assignment {
+            // Systemd may have passed one that the configuration does not name.
+            let listeners = order.work.listeners.as_ref();
+            gateway.has_http_unix = listeners.is_some_and(|it| it.http_unix().is_some());
+        }
         let start = Start {
-            assignment: order.work.assignment.clone(),
+            assignment,
             orphan_grace_ms: self.orphan_grace_ms,
         };
         let events = self.events.clone();
@@ -174,6 +182,7 @@ impl<'s> Launcher<'s> {
         if let Some(listeners) = &order.work.listeners {
             files.push((listeners.http(), FD_HTTP));
             files.push((listeners.wire(), FD_WIRE));
+            files.extend(listeners.http_unix().map(|socket| (socket, FD_HTTP_UNIX)));
         }
         let arguments = [
             ("--control", control.to_owned()),

@@ -10,6 +10,7 @@
 //! - [`black_box`]: what is kept of a process that died; [`postmortem`] shows it.
 //! - [`doctor`]: what will hurt later, and how to mend it.
 //! - [`herald`], [`passed`]: systemd is told how the box is doing, and passes sockets.
+//! - [`certificate`], [`machine`], [`page_address`]: TLS, and where the page is found.
 //! - [`limits`]: open files, and whom the kernel ends first when memory runs out.
 //! - [`control_socket`], [`status`], [`terminal`]: how people and programs ask and are told.
 //!
@@ -18,6 +19,7 @@
 //! model.
 
 pub mod black_box;
+pub mod certificate;
 pub mod cli;
 pub mod command;
 pub mod config;
@@ -35,8 +37,10 @@ pub mod limits;
 pub mod listeners;
 pub mod lock;
 pub mod logging;
+pub mod machine;
 pub mod orphans;
 pub mod owned_segment;
+pub mod page_address;
 pub mod passed;
 pub mod pidfd;
 pub mod plans;
@@ -54,3 +58,4 @@ pub mod status;
 pub mod terminal;
 pub mod unit;
 pub mod units;
+pub mod unix_listener;

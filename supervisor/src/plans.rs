@@ -5,6 +5,7 @@
 //! kinds has a place to spare, where a successor starts while its predecessor still serves; the
 //! place that the predecessor leaves is then the one to spare.
 
+use crate::certificate;
 use crate::config::{Config, SourceConfig};
 use crate::instance::Instance;
 use crate::units::{UnitPlan, Work};
@@ -113,6 +114,8 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         staleness_ms: gateway.staleness_ms,
         cors_origins: gateway.cors_origins.clone(),
         trusted_proxies: gateway.trusted_proxies.clone(),
+        tls: certificate::files(&config.tls, instance),
+        has_http_unix: !gateway.http_unix.as_os_str().is_empty(),
     }
 }
 

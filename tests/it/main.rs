@@ -29,3 +29,5 @@ mod ring;
 mod rolling;
 mod slow_client;
 mod systemd;
+mod tls;
+mod unix_socket;

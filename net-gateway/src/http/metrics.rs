@@ -194,6 +194,16 @@ impl Figures {
             MetricType::Counter,
             samples,
         )?;
+        let tls = &connections.tls;
+        let samples = [
+            ("failed", read(&tls.failed)),
+            ("timeout", read(&tls.timeouts)),
+            ("plain_client", read(&tls.plain)),
+            ("tls_client", read(&tls.unexpected)),
+        ];
+        let samples = samples.map(|(reason, count)| (vec![("reason", reason)], count));
+        let help = "Connections that did not begin as the listener wants it";
+        encode_family(encoder, "tls_failures", help, MetricType::Counter, samples)?;
         let help = "Connections ended because the client took nothing in time";
         encode_single(
             encoder,

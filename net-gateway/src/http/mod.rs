@@ -23,8 +23,8 @@ pub mod wishes;
 pub mod ws;
 
 use crate::access::Access;
+use crate::client_io::ClientIo;
 use crate::client_record::Peer;
-use crate::guarded_io::GuardedIo;
 use crate::hub::Hub;
 use axum::Router;
 use axum::extract::Request;
@@ -37,7 +37,6 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -106,17 +105,19 @@ fn cors(access: &Access) -> Option<CorsLayer> {
 }
 
 /// Serves one connection until the client leaves, is stuck, or the gateway stops.
-pub async fn serve_connection(router: Router, hub: Arc<Hub>, io: GuardedIo, address: IpAddr) {
+pub async fn serve_connection(router: Router, hub: Arc<Hub>, io: ClientIo, peer: Peer) {
     let routes = TowerToHyperService::new(router);
-    let (sent, request_hub) = (io.sent(), Arc::clone(&hub));
+    let address = peer.address;
+    let request_hub = Arc::clone(&hub);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let access = request_hub.access();
-        let peer = Peer {
-            address: access.client_address(address, request.headers()),
-            sent: Arc::clone(&sent),
+        let client = Peer {
+            address: access.client_address(&peer, request.headers()),
+            is_secure: access.is_secure(&peer, request.headers()),
+            ..peer.clone()
         };
-        access.restore_host(address, request.headers_mut());
-        request.extensions_mut().insert(peer);
+        access.restore_host(&peer, request.headers_mut());
+        request.extensions_mut().insert(client);
         routes.call(request)
     });
     let connection = hyper::server::conn::http1::Builder::new()

@@ -6,9 +6,9 @@
 
 use super::protocol::{self, Subscribe, WireError};
 use super::push_protocol::{self, TYPE_PUSH};
+use crate::client_io::ClientIo;
 use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
-use crate::guarded_io::GuardedIo;
 use crate::hub::Hub;
 use crate::picture_feed::{FrameWatch, Picture};
 use crate::prediction_feed::PredictionWatch;
@@ -17,7 +17,6 @@ use crate::push::session::Wish;
 use crate::stopping::Stopping;
 use bytes::{Buf, Bytes, BytesMut};
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -75,8 +74,9 @@ struct Subscription {
 }
 
 /// Serves one connection until the client leaves, is stuck, errs, or the gateway stops.
-pub async fn serve_connection(hub: Arc<Hub>, mut io: GuardedIo, address: IpAddr) {
-    let Err(end) = serve(&hub, &mut io, address).await else {
+pub async fn serve_connection(hub: Arc<Hub>, mut io: ClientIo, peer: Peer) {
+    let address = peer.address;
+    let Err(end) = serve(&hub, &mut io, peer).await else {
         return;
     };
     match end {
@@ -95,7 +95,7 @@ pub fn connection_refusal(max_connections: usize) -> Bytes {
     protocol::error(&WireError::TooManyClients(text))
 }
 
-async fn serve(hub: &Hub, io: &mut GuardedIo, address: IpAddr) -> Result<(), End> {
+async fn serve(hub: &Hub, io: &mut ClientIo, peer: Peer) -> Result<(), End> {
     let mut stopping = hub.stopping();
     let opening = tokio::select! {
         biased;
@@ -107,16 +107,16 @@ async fn serve(hub: &Hub, io: &mut GuardedIo, address: IpAddr) -> Result<(), End
     let subscribe = match opening {
         Opening::Subscribe(subscribe) => subscribe,
         Opening::Push(wish, rest) => {
-            return super::push::serve(hub, io, address, (wish, rest)).await;
+            return super::push::serve(hub, io, peer, (wish, rest)).await;
         }
     };
-    let sent = io.sent();
-    let (welcome, mut subscription) = admit(hub, &subscribe, Peer { address, sent })?;
+    let (welcome, mut subscription) = admit(hub, &subscribe, peer)?;
     io.write_all(&welcome).await?;
+    io.flush().await?;
     send_all(io, &mut subscription).await
 }
 
-async fn read_opening(io: &mut GuardedIo) -> Result<Opening, End> {
+async fn read_opening(io: &mut ClientIo) -> Result<Opening, End> {
     let mut received = Vec::with_capacity(256);
     loop {
         if push_protocol::is_push(&received) {
@@ -184,11 +184,12 @@ fn admit(hub: &Hub, subscribe: &Subscribe, peer: Peer) -> Result<(Bytes, Subscri
 }
 
 /// Sends what comes; only an end gets out of here.
-async fn send_all(io: &mut GuardedIo, subscription: &mut Subscription) -> Result<(), End> {
+async fn send_all(io: &mut ClientIo, subscription: &mut Subscription) -> Result<(), End> {
     let mut last_write = Instant::now();
     loop {
         let [header, body] = next_message(io, subscription, last_write).await?;
         io.write_all_buf(&mut header.chain(body)).await?;
+        io.flush().await?;
         last_write = Instant::now();
     }
 }
@@ -196,7 +197,7 @@ async fn send_all(io: &mut GuardedIo, subscription: &mut Subscription) -> Result
 /// Waits for the next message, in its two parts. Nothing is lost when one of the others comes
 /// first: predictions before frames, because they are small and each is wanted.
 async fn next_message(
-    io: &mut GuardedIo,
+    io: &mut ClientIo,
     subscription: &mut Subscription,
     last_write: Instant,
 ) -> Result<[Bytes; 2], End> {
@@ -234,9 +235,10 @@ async fn next_of<W, T>(watch: &mut Option<W>, next: impl AsyncFnOnce(&mut W) -> 
 }
 
 /// Tells the client why it is ended, then gives it a moment to read that.
-async fn say_farewell(io: &mut GuardedIo, error: &WireError) {
+pub async fn say_farewell(io: &mut ClientIo, error: &WireError) {
     let farewell = async {
         io.write_all(&protocol::error(error)).await?;
+        io.flush().await?;
         io.shutdown().await?;
         let mut rest = [0; 1024];
         let mut left_bytes = FAREWELL_BYTES_MAX;

@@ -87,6 +87,9 @@ pub enum WireError {
     /// The gateway stops.
     #[error("the gateway is stopping, connect again in a moment")]
     Stopping,
+    /// The client came without TLS, and there is some.
+    #[error("this port speaks TLS only: connect with TLS (the box has `tls.enabled = true`)")]
+    NeedsTls,
     /// A client that pushes is ended.
     #[error(transparent)]
     Push(#[from] PushError),
@@ -105,6 +108,7 @@ impl WireError {
             Self::TooManyClients(_) => 6,
             Self::Timeout(_) => 7,
             Self::Stopping => 8,
+            Self::NeedsTls => 12,
             Self::Push(error) => error.code(),
         }
     }

@@ -64,6 +64,8 @@ impl TestGateway {
         let listeners = Listeners {
             http: TcpListener::bind("127.0.0.1:0").unwrap(),
             wire: TcpListener::bind("127.0.0.1:0").unwrap(),
+            http_unix: None,
+            keeper: None,
         };
         let http = listeners.http.local_addr().unwrap();
         let wire = listeners.wire.local_addr().unwrap();

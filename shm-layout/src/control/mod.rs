@@ -7,8 +7,10 @@
 //! [`Hello`]; the supervisor answers [`ToWorker::Start`]; the worker sends [`FromWorker::Ready`]
 //! once it works.
 
+mod certificate;
 mod status;
 
+pub use certificate::{CertificateAnswer, CertificateInfo, TlsFiles};
 pub use status::{
     BoxState, BoxStatus, ModelInfo, ReloadState, ReloadStatus, SourceStatus, TrafficReport,
     UnitChange, UnitState, UnitStatus,
@@ -26,6 +28,8 @@ pub const FD_SEGMENT: i32 = 3;
 pub const FD_HTTP: i32 = 4;
 /// File descriptor on which the gateway inherits its wire-protocol listener.
 pub const FD_WIRE: i32 = 5;
+/// File descriptor on which the gateway inherits its HTTP listener at a path, if it has one.
+pub const FD_HTTP_UNIX: i32 = 6;
 
 /// The program that a unit runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -115,6 +119,8 @@ pub enum FromWorker {
     Source(SourceReport),
     /// What the gateway carries; once a second.
     Traffic(TrafficReport),
+    /// The certificate that the gateway's new clients get; at first and when it changes.
+    Certificate(CertificateInfo),
     /// How long an infer-worker's model takes for a frame with all its networks, measured when it
     /// was loaded, in ms; before [`Self::Ready`].
     Pace {
@@ -260,6 +266,10 @@ pub struct GatewayAssignment {
     pub cors_origins: Vec<String>,
     /// Addresses and networks whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<String>,
+    /// Where the certificate for clients is; `None` = they come without TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whether there is a listener at a path, on [`FD_HTTP_UNIX`].
+    pub has_http_unix: bool,
 }
 
 impl GatewayAssignment {
@@ -392,6 +402,11 @@ mod tests {
                 staleness_ms: 2000,
                 cors_origins: vec!["https://a.example".into()],
                 trusted_proxies: vec!["10.0.0.0/8".into()],
+                tls: Some(TlsFiles {
+                    certificate: "/c.pem".into(),
+                    key: "/k.pem".into(),
+                }),
+                has_http_unix: true,
             }),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();

@@ -20,6 +20,7 @@ use arguments::Arguments;
 use link::Link;
 use std::net::TcpListener;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -206,6 +207,22 @@ impl Worker {
     /// A bug: nothing was handed over on that descriptor.
     pub fn take_listener(&self, fd: RawFd) -> Result<TcpListener, WorkerFailure> {
         let listener = TcpListener::from(inherited(fd));
+        match listener.local_addr() {
+            Ok(_) => Ok(listener),
+            Err(error) => Err(WorkerFailure::bug(format!(
+                "no listener on descriptor {fd}: {error}"
+            ))),
+        }
+    }
+
+    /// The same of the listener at a path, `control::FD_HTTP_UNIX`, if the assignment says that
+    /// there is one.
+    ///
+    /// # Errors
+    ///
+    /// A bug: nothing was handed over on that descriptor.
+    pub fn take_unix_listener(&self, fd: RawFd) -> Result<UnixListener, WorkerFailure> {
+        let listener = UnixListener::from(inherited(fd));
         match listener.local_addr() {
             Ok(_) => Ok(listener),
             Err(error) => Err(WorkerFailure::bug(format!(

@@ -6,6 +6,7 @@ use super::keys::SOURCES_MAX;
 use super::section::Section;
 use super::source::{self, SourceConfig};
 use super::{Config, ConfigError, Gateway};
+use crate::instance::SOCKET_PATH_MAX;
 use std::net::IpAddr;
 
 /// Reads the keys of `[gateway]`.
@@ -20,6 +21,7 @@ pub(super) fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<
             Some("give each its own port".to_owned()),
         ));
     }
+    http_unix(section, gateway)?;
     section.integer("jpeg_quality", 1..=100, &mut gateway.jpeg_quality)?;
     section.integer("max_clients", 1..=65_536, &mut gateway.max_clients)?;
     section.integer(
@@ -52,6 +54,23 @@ pub(super) fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<
         &mut gateway.trusted_proxies,
     )?;
     anonymous_sources(section, gateway, &config.sources)
+}
+
+fn http_unix(section: &mut Section<'_>, gateway: &mut Gateway) -> Result<(), ConfigError> {
+    let path = &mut gateway.http_unix;
+    section.path("http_unix", "the path of a Unix socket", path)?;
+    if path.as_os_str().len() > SOCKET_PATH_MAX {
+        let is = format!("is longer than {SOCKET_PATH_MAX} bytes, which no socket's path can be");
+        return Err(section.refuse("http_unix", &is, None));
+    }
+    let mode = &mut gateway.http_unix_mode;
+    let expected = "the file's mode in three octal digits, such as \"660\"";
+    section.text("http_unix_mode", expected, mode)?;
+    if mode.len() == 3 && mode.bytes().all(|digit| (b'0'..=b'7').contains(&digit)) {
+        return Ok(());
+    }
+    let is = format!("is \"{mode}\", expected {expected}");
+    Err(section.refuse("http_unix_mode", &is, None))
 }
 
 fn anonymous_sources(

@@ -1,20 +1,21 @@
 //! Which keys the config file has, and what each may be: one line per key, for reading, for
 //! `check-config` and for the test of the reference file alike.
 //!
-//! Neighbours: `source_keys` and `gateway_keys` have those of the two large tables.
+//! Neighbours: `source_keys`, `gateway_keys` and `tls_keys` have those of their tables.
 
 use super::document::Document;
 use super::gateway_keys::gateway;
 use super::section::{Section, unknown_key};
 use super::setting::Setting;
 use super::source_keys::sources;
+use super::tls_keys::tls;
 use super::{Config, ConfigError};
 use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The tables of the file.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "sources",
     "infer",
     "gateway",
@@ -23,6 +24,7 @@ const SECTIONS: [&str; 8] = [
     "segment",
     "log",
     "black_box",
+    "tls",
 ];
 
 /// Most sources of one box.
@@ -94,6 +96,7 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
     };
     section(1, infer)?;
     section(2, gateway)?;
+    section(8, tls)?;
     section(3, restart)?;
     section(4, watchdog)?;
     section(5, segment)?;

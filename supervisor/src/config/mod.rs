@@ -15,6 +15,7 @@ mod section;
 mod setting;
 mod source;
 mod source_keys;
+mod tls_keys;
 
 pub use error::ConfigError;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use keys::{Loaded, Options, load};
 pub(crate) use section::nearest;
 pub use setting::{Origin, Setting, to_toml};
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
+pub use tls_keys::is_host_name;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -46,6 +48,8 @@ pub struct Config {
     pub log: Log,
     /// `[black_box]`
     pub black_box: BlackBox,
+    /// `[tls]`
+    pub tls: Tls,
 }
 
 /// `[infer]`: how hands are recognised.
@@ -70,6 +74,10 @@ pub struct Gateway {
     pub http: SocketAddr,
     /// Address of the TCP wire protocol.
     pub wire: SocketAddr,
+    /// Path of a Unix socket for the same as `http`; empty = none.
+    pub http_unix: PathBuf,
+    /// Who may connect there: the file's mode, three octal digits.
+    pub http_unix_mode: String,
     /// JPEG quality for sources that deliver raw frames, 1..=100.
     pub jpeg_quality: u8,
     /// Most connections in all.
@@ -90,6 +98,19 @@ pub struct Gateway {
     pub trusted_proxies: Vec<String>,
     /// Most clients at a time that push frames without naming a source.
     pub anonymous_sources: u32,
+}
+
+/// `[tls]`: encryption between clients and the box.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tls {
+    /// Whether clients of `gateway.http` and `gateway.wire` must use it.
+    pub enabled: bool,
+    /// PEM file with the certificate and what leads to its root; empty = the box makes its own.
+    pub certificate: PathBuf,
+    /// PEM file with its private key; empty = in the certificate's file.
+    pub key: PathBuf,
+    /// Further names that the box's own certificate is for.
+    pub names: Vec<String>,
 }
 
 /// `[restart]`: how a unit that died comes back.
@@ -181,6 +202,8 @@ impl Default for Gateway {
         Self {
             http: SocketAddr::from((Ipv4Addr::LOCALHOST, HTTP_PORT)),
             wire: SocketAddr::from((Ipv4Addr::LOCALHOST, WIRE_PORT)),
+            http_unix: PathBuf::new(),
+            http_unix_mode: "660".to_owned(),
             jpeg_quality: 80,
             max_clients: 256,
             max_clients_per_address: 64,
@@ -253,6 +276,14 @@ impl Config {
     /// The sources that are there for clients which name none, beside the configured ones.
     pub fn guests(&self) -> impl Iterator<Item = SourceConfig> {
         source::guests(self.gateway.anonymous_sources)
+    }
+}
+
+impl Gateway {
+    /// [`Self::http_unix_mode`] as a number.
+    #[must_use]
+    pub fn unix_mode(&self) -> u32 {
+        u32::from_str_radix(&self.http_unix_mode, 8).unwrap_or(0o600)
     }
 }
 

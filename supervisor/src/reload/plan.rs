@@ -4,7 +4,7 @@
 //! is new does not compile until it has one too.
 
 use crate::config::{
-    BlackBox, Config, Gateway, Infer, Log, Restart, Segment, SourceConfig, Watchdog,
+    BlackBox, Config, Gateway, Infer, Log, Restart, Segment, SourceConfig, Tls, Watchdog,
 };
 use shm_layout::control::{Role, SourceKind};
 
@@ -53,6 +53,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         segment,
         log,
         black_box,
+        tls,
     } = new;
     let mut differ = Differ(Vec::new());
     differ.sources(&old.sources, sources);
@@ -64,6 +65,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     let Log { level } = log;
     differ.note("log.level", level != &old.log.level, Concern::InPlace);
     differ.black_box(&old.black_box, black_box);
+    differ.tls(&old.tls, tls);
     differ.0
 }
 
@@ -125,6 +127,8 @@ impl Differ {
         let Gateway {
             http,
             wire,
+            http_unix,
+            http_unix_mode,
             jpeg_quality,
             max_clients,
             max_clients_per_address,
@@ -138,6 +142,10 @@ impl Differ {
         } = new;
         self.note("gateway.http", *http != old.http, Concern::Listeners);
         self.note("gateway.wire", *wire != old.wire, Concern::Listeners);
+        let differs = *http_unix != old.http_unix;
+        self.note("gateway.http_unix", differs, Concern::Listeners);
+        let differs = *http_unix_mode != old.http_unix_mode;
+        self.note("gateway.http_unix_mode", differs, Concern::InPlace);
         let differs = *anonymous_sources != old.anonymous_sources;
         self.note("gateway.anonymous_sources", differs, Concern::Fixed);
         for (key, differs) in [
@@ -168,6 +176,27 @@ impl Differ {
         ] {
             self.note(key, differs, Concern::Gateway);
         }
+    }
+
+    /// While there is no TLS its files are nobody's; further names go into the box's own
+    /// certificate, which the gateway takes by itself.
+    fn tls(&mut self, old: &Tls, new: &Tls) {
+        let Tls {
+            enabled,
+            certificate,
+            key,
+            names,
+        } = new;
+        let of_files = if *enabled || old.enabled {
+            Concern::Gateway
+        } else {
+            Concern::InPlace
+        };
+        self.note("tls.enabled", *enabled != old.enabled, Concern::Gateway);
+        let differs = *certificate != old.certificate;
+        self.note("tls.certificate", differs, of_files);
+        self.note("tls.key", *key != old.key, of_files);
+        self.note("tls.names", *names != old.names, Concern::InPlace);
     }
 
     fn restart(&mut self, old: &Restart, new: &Restart) {

@@ -13,7 +13,7 @@ const SOURCES: &str = "[sources.cam]\ntype = \"v4l2\"\n[sources.film]\ntype = \"
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 57] = [
+const KEYS: [(&str, &str, &str, Concern); 63] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -42,6 +42,8 @@ const KEYS: [(&str, &str, &str, Concern); 57] = [
     ("infer", "idle_fps", "5", Concern::Infer),
     ("gateway", "http", "\"127.0.0.1:1\"", Concern::Listeners),
     ("gateway", "wire", "\"127.0.0.1:2\"", Concern::Listeners),
+    ("gateway", "http_unix", "\"/s\"", Concern::Listeners),
+    ("gateway", "http_unix_mode", "\"600\"", Concern::InPlace),
     ("gateway", "jpeg_quality", "70", Concern::Gateway),
     ("gateway", "max_clients", "7", Concern::Gateway),
     ("gateway", "max_clients_per_address", "6", Concern::Gateway),
@@ -78,6 +80,10 @@ const KEYS: [(&str, &str, &str, Concern); 57] = [
     ("segment", "history", "3", Concern::Room),
     ("segment", "max_ram_percent", "26", Concern::InPlace),
     ("log", "level", "\"debug\"", Concern::InPlace),
+    ("tls", "enabled", "true", Concern::Gateway),
+    ("tls", "certificate", "\"/c.pem\"", Concern::InPlace),
+    ("tls", "key", "\"/k.pem\"", Concern::InPlace),
+    ("tls", "names", "[\"a.example\"]", Concern::InPlace),
     ("black_box", "folder", "\"/b\"", Concern::InPlace),
     ("black_box", "max_entries", "21", Concern::InPlace),
     ("black_box", "max_bytes", "100001", Concern::InPlace),

@@ -7,5 +7,6 @@ pub mod events;
 pub mod http;
 pub mod metrics;
 pub mod multipart;
+pub mod tls;
 pub mod websocket;
 pub mod wire;
