@@ -7,6 +7,8 @@
 mod adopt;
 mod black_box;
 mod clients;
+mod clients_c;
+mod clients_python;
 mod commands;
 mod config;
 mod doctor;
