@@ -3,10 +3,11 @@
 //! Upstream: [`crate::server`] gives it the listener. Downstream: the protocol's own function
 //! serves each connection in a task of its own. A failing accept never ends it.
 
+use crate::client_record::Peer;
 use crate::guarded_io::GuardedIo;
 use crate::hub::Hub;
 use bytes::Bytes;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,9 +23,13 @@ const ACCEPT_RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// `refusal` is what a connection beyond the limit gets before it is closed.
 pub async fn accept_loop<F, S>(listener: TcpListener, hub: Arc<Hub>, refusal: Bytes, serve: F)
 where
-    F: Fn(GuardedIo, IpAddr) -> S,
+    F: Fn(GuardedIo, Peer) -> S,
     S: Future<Output = ()> + Send + 'static,
 {
+    // Where a client came from says little about one that also others could have reached this way.
+    let is_loopback = listener
+        .local_addr()
+        .is_ok_and(|address| address.ip().to_canonical().is_loopback());
     let mut stopping = hub.stopping();
     let mut tasks = JoinSet::new();
     loop {
@@ -40,8 +45,18 @@ where
                 refuse(&stream, &refusal);
             }
             Ok((stream, peer)) => {
-                if let Some((io, address)) = prepare(stream, peer, &hub) {
-                    tasks.spawn(serve(io, address));
+                let Some(visit) = hub.let_in(peer.ip()) else {
+                    let refused = &hub.connections().refused_address;
+                    refused.fetch_add(1, Ordering::Relaxed);
+                    refuse(&stream, &refusal);
+                    continue;
+                };
+                if let Some((io, peer)) = prepare(stream, peer, &hub) {
+                    let served = serve(io, peer.at_listener(is_loopback));
+                    tasks.spawn(async move {
+                        served.await;
+                        drop(visit);
+                    });
                 }
             }
             Err(error) => {
@@ -58,10 +73,13 @@ where
     while tasks.join_next().await.is_some() {}
 }
 
-fn prepare(stream: TcpStream, peer: SocketAddr, hub: &Hub) -> Option<(GuardedIo, IpAddr)> {
+fn prepare(stream: TcpStream, peer: SocketAddr, hub: &Hub) -> Option<(GuardedIo, Peer)> {
     let counters = Arc::clone(hub.connections());
     match GuardedIo::new(stream, hub.limits().write_timeout, counters) {
-        Ok(io) => Some((io, peer.ip())),
+        Ok(io) => {
+            let peer = Peer::new(peer.ip(), io.sent(), false).ended_by(io.cut());
+            Some((io, peer))
+        }
         Err(error) => {
             // The client left between connect and accept.
             tracing::debug!("cannot prepare the connection of {peer}: {error}");

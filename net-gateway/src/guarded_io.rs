@@ -3,6 +3,7 @@
 //! Upstream: [`crate::accept`] wraps each accepted socket. Downstream: HTTP, WebSocket and the
 //! wire protocol write through it, so that one rule holds for all of them.
 
+use crate::cut::Cut;
 use crate::hub::ConnectionCounters;
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
@@ -34,6 +35,7 @@ pub struct GuardedIo {
     deadline: Option<Pin<Box<Sleep>>>,
     is_stuck: bool,
     sent: Arc<AtomicU64>,
+    cut: Cut,
     counters: Arc<ConnectionCounters>,
 }
 
@@ -62,6 +64,7 @@ impl GuardedIo {
             deadline: None,
             is_stuck: false,
             sent: Arc::default(),
+            cut: Cut::default(),
             counters,
         })
     }
@@ -72,12 +75,21 @@ impl GuardedIo {
         Arc::clone(&self.sent)
     }
 
+    /// Ends the connection, whoever serves it.
+    #[must_use]
+    pub fn cut(&self) -> Cut {
+        self.cut.clone()
+    }
+
     /// Passes a finished write on; turns one that waits too long into an error.
     fn guard(
         &mut self,
         cx: &mut Context<'_>,
         poll: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        if self.cut.is_cut() {
+            return Poll::Ready(Err(was_cut()));
+        }
         if let Poll::Ready(written) = &poll {
             self.is_stuck = false;
             let count = written.as_ref().map_or(0, |count| *count as u64);
@@ -100,12 +112,19 @@ impl GuardedIo {
     }
 }
 
+fn was_cut() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the connection was ended")
+}
+
 impl AsyncRead for GuardedIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.cut.poll(cx) {
+            return Poll::Ready(Err(was_cut()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

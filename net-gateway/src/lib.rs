@@ -8,8 +8,8 @@
 //! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
 //!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`stopping`].
 //! - [`push`]: frames from clients, on their way into the segment.
-//! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket; [`access`]:
-//!   who is believed.
+//! - [`server`], [`accept`], [`per_address`], [`guarded_io`], [`cut`]: the async side, up to one client's
+//!   socket; [`access`]: who is believed; [`gatekeeper`]: who may do what.
 //! - [`http`], [`wire`]: the protocols; [`frame_message`]: a frame as all of them send it.
 //!
 //! Neighbours: the segment upstream (`shm-layout`), clients downstream, and the other way round for
@@ -22,13 +22,17 @@ pub mod accept;
 pub mod access;
 pub mod client_record;
 pub mod clients;
+pub mod cut;
 pub mod drawing;
 pub mod frame_message;
+pub mod gatekeeper;
 pub mod guarded_io;
 pub mod http;
 pub mod hub;
 pub mod jpeg;
 pub mod notice;
+pub mod orders;
+pub mod per_address;
 pub mod picture_feed;
 pub mod prediction_feed;
 pub mod pump;

@@ -54,7 +54,10 @@ pub fn serve(
                 biased;
                 () = stopping.wait() => break,
                 () = hub.fan_out_frames() => {}
-                _ = pulse.tick() => hub.beat(),
+                _ = pulse.tick() => {
+                    hub.beat();
+                    hub.end_old_logins();
+                }
                 () = hub.wanted() => wake_pump(),
                 () = press.turn() => {}
             }
@@ -76,23 +79,21 @@ async fn serve_listeners(
     http: tokio::net::TcpListener,
     wire: tokio::net::TcpListener,
 ) {
-    let max_connections = hub.limits().max_connections();
+    let limits = *hub.limits();
     let router = http::router(Arc::clone(&hub));
     let http_hub = Arc::clone(&hub);
     let http = accept_loop(
         http,
         Arc::clone(&hub),
-        http::connection_refusal(max_connections),
-        move |io, address| {
-            http::serve_connection(router.clone(), Arc::clone(&http_hub), io, address)
-        },
+        http::connection_refusal(&limits),
+        move |io, peer| http::serve_connection(router.clone(), Arc::clone(&http_hub), io, peer),
     );
     let wire_hub = Arc::clone(&hub);
     let wire = accept_loop(
         wire,
         hub,
-        wire::client::connection_refusal(max_connections),
-        move |io, address| wire::client::serve_connection(Arc::clone(&wire_hub), io, address),
+        wire::client::connection_refusal(&limits),
+        move |io, peer| wire::client::serve_connection(Arc::clone(&wire_hub), io, peer),
     );
     tokio::join!(http, wire);
 }

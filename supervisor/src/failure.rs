@@ -79,6 +79,16 @@ pub enum Failure {
         /// Why not.
         why: String,
     },
+    /// Others reach the box, and nobody is allowed in.
+    #[error("{}{}", crate::config::open_door_text(key, *address), if *is_passed { " (systemd passed it)" } else { "" })]
+    OpenDoor {
+        /// Where it listens.
+        address: SocketAddr,
+        /// Key of that listener.
+        key: &'static str,
+        /// Whether systemd opened it.
+        is_passed: bool,
+    },
     /// The segment does not fit.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
@@ -151,7 +161,9 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let reason = match self {
-            Self::Config(_) | Self::Geometry(_) | Self::Passed { .. } => ExitReason::Config,
+            Self::Config(_) | Self::Geometry(_) | Self::Passed { .. } | Self::OpenDoor { .. } => {
+                ExitReason::Config
+            }
             Self::Answer { .. } => ExitReason::Usage,
             Self::Refused { code, .. } => {
                 return u8::try_from(*code)
@@ -211,6 +223,7 @@ impl Failure {
                 "the socket unit has two lines, ListenStream=ADDRESS:PORT for the page and for the \
                  wire protocol, in this order, and no Accept=yes",
             ),
+            Self::OpenDoor { .. } => Some(crate::config::open_door_hint(None)),
             Self::NoRoom(error) => fixed(error.hint()),
             Self::Segment(SegmentError::NoSpace { .. }) => {
                 fixed("make /dev/shm larger; in a container with --shm-size")

@@ -16,7 +16,6 @@ use crate::push::session::{Answer, CameFrame, Event, FRAME_TIMEOUT, Session, Wis
 use bytes::{Buf, Bytes, BytesMut};
 use shm_layout::MonotonicNs;
 use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -30,14 +29,13 @@ const PING_AFTER: Duration = Duration::from_secs(5);
 pub(super) async fn serve(
     hub: &Hub,
     io: &mut GuardedIo,
-    address: IpAddr,
+    peer: Peer,
     (wish, received): (Wish, BytesMut),
 ) -> Result<(), End> {
     if !wish.source.is_empty() && hub.find_source(&wish.source).is_none() {
         return Err(WireError::UnknownSource(wish.source).into());
     }
-    let sent = io.sent();
-    let peer = Peer { address, sent };
+    let address = peer.address;
     let client = hub
         .clients()
         .admit(Protocol::Wire, peer)
