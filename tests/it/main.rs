@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it is surprised")]
 
 mod adopt;
+mod auth;
 mod black_box;
 mod clients;
 mod clients_c;
