@@ -2,7 +2,7 @@
 //! whoever comes without it, with an old version or with a bad file is told.
 
 use crate::clients::run;
-use crate::reload::text;
+use crate::reload::{reload, text};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -239,6 +239,37 @@ fn changed_certificate_is_taken_by_new_connections_and_a_bad_one_is_not() {
     assert!(output.status.success(), "{output:?}");
     see_a_new_frame(&test_box, &viewer);
     assert_eq!(test_box.pid("gateway"), gateway, "nothing was restarted");
+    test_box.stop();
+}
+
+/// Goal: TLS is turned on, and its certificate gets a further name, without a stop.
+/// Method: by reload; the second one replaces no process, and curl then needs to ignore nothing.
+#[test]
+fn reload_turns_tls_on_and_adds_a_name() {
+    const OFF: &str = "[sources.cam]\ntype = \"pattern\"\n[infer]\nworkers = 1\n";
+    let test_box = TestBox::builder("tls_reload").config(OFF).start();
+    let before = test_box.http_get("/healthz");
+    assert_eq!(before.status, 200);
+    let told = reload(&test_box, OWN);
+    assert!(told.contains("replaced (tls.enabled)"), "{told}");
+    let first = tls::fingerprint_at(&test_box.http());
+    let gateway = test_box.pid("gateway");
+    let told = reload(&test_box, &format!("{OWN}\nnames = [\"cams.example\"]"));
+    assert!(told.contains("changed in place (tls.names)"), "{told}");
+    wait::until_true("the certificate with the name is shown", || {
+        tls::fingerprint_at(&test_box.http()) != first
+    });
+    assert_eq!(test_box.pid("gateway"), gateway);
+    let [certificate, _] = own_files(&test_box);
+    let port = port(&test_box.http()).to_owned();
+    let connect_to = format!("cams.example:{port}:127.0.0.1:{port}");
+    let url = format!("https://cams.example:{port}/healthz");
+    let root = certificate.to_str().unwrap();
+    let arguments = ["-sS", "--cacert", root, "--connect-to", &connect_to, &url];
+    assert_eq!(
+        text(&run("curl", "curl", &arguments)),
+        "{\"status\":\"ok\"}"
+    );
     test_box.stop();
 }
 

@@ -2,8 +2,10 @@
 
 use crate::clients::run;
 use crate::reload::{reload, text};
+use crate::systemd::{PASS, inheritable};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use wigwag_tests::client::multipart::is_jpeg;
 use wigwag_tests::process::signal;
 use wigwag_tests::{TestBox, wait};
@@ -115,6 +117,27 @@ fn path_outlasts_deaths_and_moves_with_the_config() {
     );
     test_box.stop();
     assert!(!moved.exists());
+}
+
+/// Goal: a path that systemd listens at is served, beside addresses of the box's own, and stays
+/// systemd's.
+#[test]
+fn path_that_systemd_passed_is_served() {
+    let builder = TestBox::builder("unix_passed").source("pattern:");
+    let socket = builder.scratch().join("systemd.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let file = inheritable(&listener);
+    let test_box = builder
+        .under(&["python3", "-c", PASS, &file, "wigwag.socket"])
+        .start();
+    assert!(get(&socket, "/healthz", &[]).is_some());
+    assert_eq!(
+        test_box.status().http_unix.map(PathBuf::from),
+        Some(socket.clone())
+    );
+    assert_eq!(test_box.http_get("/healthz").status, 200);
+    test_box.stop();
+    assert!(socket.exists(), "it is systemd's");
 }
 
 /// Goal: a proxy's program of any kind can connect; curl's answer says which form an error has.
