@@ -40,6 +40,8 @@ where
     F: Fn(ClientIo, Peer) -> S + Clone + Send + 'static,
     S: Future<Output = ()> + Send + 'static,
 {
+    // Where a client came from says little about one that also others could have reached this way.
+    let is_loopback = listener.is_loopback();
     let mut stopping = hub.stopping();
     let mut tasks = JoinSet::new();
     loop {
@@ -55,11 +57,24 @@ where
                 refuse(&stream, &door.refusal);
             }
             Ok((stream, address)) => {
+                let Some(visit) = hub.let_in(address) else {
+                    let refused = &hub.connections().refused_address;
+                    refused.fetch_add(1, Ordering::Relaxed);
+                    refuse(&stream, &door.refusal);
+                    continue;
+                };
                 let Some((io, peer)) = prepare(stream, address, &hub) else {
                     continue;
                 };
+                let peer = peer.at_listener(is_loopback);
                 match &door.greeter {
-                    None => drop(tasks.spawn(serve(ClientIo::plain(io), peer))),
+                    None => {
+                        let served = serve(ClientIo::plain(io), peer);
+                        tasks.spawn(async move {
+                            served.await;
+                            drop(visit);
+                        });
+                    }
                     Some(greeter) => {
                         let (greeter, hub) = (greeter.clone(), Arc::clone(&hub));
                         let (on_plain, serve) = (door.on_plain.clone(), serve.clone());
@@ -70,6 +85,7 @@ where
                                 Some(Greeted::Plain(io)) => Box::pin(on_plain(io)).await,
                                 None => {}
                             }
+                            drop(visit);
                         });
                     }
                 }
@@ -93,7 +109,7 @@ fn prepare(stream: Socket, address: IpAddr, hub: &Hub) -> Option<(GuardedIo, Pee
     let is_unix = stream.is_unix();
     match GuardedIo::new(stream, hub.limits().write_timeout, counters) {
         Ok(io) => {
-            let peer = Peer::new(address, io.sent(), is_unix);
+            let peer = Peer::new(address, io.sent(), is_unix).ended_by(io.cut());
             Some((io, peer))
         }
         Err(error) => {

@@ -12,6 +12,15 @@ use thiserror::Error;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// What proxies add to a request; somebody else asked then, whoever the peer is.
+const FORWARDING: [HeaderName; 6] = [
+    FORWARDED_FOR,
+    FORWARDED_HOST,
+    FORWARDED_PROTO,
+    HeaderName::from_static("x-real-ip"),
+    header::FORWARDED,
+    header::VIA,
+];
 /// The origin that stands for every one.
 const ANY_ORIGIN: &str = "*";
 
@@ -19,6 +28,17 @@ const ANY_ORIGIN: &str = "*";
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{0}` is no address such as 10.0.0.2, or network such as 10.0.0.0/8")]
 pub struct NotANetwork(String);
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whence {
+    /// From this machine.
+    Here,
+    /// From another one, or that cannot be told.
+    Elsewhere,
+    /// A trusted proxy on this machine asks, and does not say for whom.
+    Unsaid,
+}
 
 /// What the config says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +89,11 @@ impl Access {
     /// no trusted proxy is the client's, and nothing before it is believed.
     #[must_use]
     pub fn client_address(&self, peer: &Peer, headers: &HeaderMap) -> IpAddr {
+        self.walk(peer, headers).0
+    }
+
+    /// The client's address, and whether everybody on the way said for whom they ask.
+    fn walk(&self, peer: &Peer, headers: &HeaderMap) -> (IpAddr, bool) {
         let mut client = peer.address.to_canonical();
         let mut is_trusted = self.trusts_peer(peer);
         let lists = headers.get_all(FORWARDED_FOR).iter().rev();
@@ -81,11 +106,35 @@ impl Access {
             }
             match address_of(hop.trim()) {
                 Some(address) => client = address.to_canonical(),
-                None => break,
+                None => return (client, false),
             }
             is_trusted = self.trusts(client);
         }
-        client
+        (client, true)
+    }
+
+    /// Where a request comes from that came over the connection of `peer`: from this machine only if
+    /// nothing says otherwise. A proxy on this machine speaks for others: a trusted one has to say
+    /// for whom, and one that is not trusted is not believed when it says that it is somebody here.
+    #[must_use]
+    pub fn whence(&self, peer: &Peer, headers: &HeaderMap) -> Whence {
+        let is_forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
+        let is_trusted = self.trusts(peer.address);
+        if !peer.is_local {
+            Whence::Elsewhere
+        } else if headers.contains_key(FORWARDED_FOR) && (is_trusted || peer.is_unix) {
+            match self.walk(peer, headers) {
+                (client, true) if client.is_loopback() => Whence::Here,
+                (client, false) if client.is_loopback() => Whence::Unsaid,
+                _ => Whence::Elsewhere,
+            }
+        } else if is_trusted {
+            Whence::Unsaid
+        } else if is_forwarded {
+            Whence::Elsewhere
+        } else {
+            Whence::Here
+        }
     }
 
     /// Whether nobody between the client and here can read along: TLS on the connection, or by the
@@ -224,6 +273,76 @@ mod tests {
             );
         }
         assert!(!Access::default().trusts("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn only_who_comes_without_a_proxy_or_is_said_to_be_here_is_here() {
+        use Whence::{Elsewhere, Here, Unsaid};
+        let closed = access(&[], &[]);
+        let proxied = access(&["127.0.0.1"], &[]);
+        let peer = |address: &str, is_unix, is_loopback| {
+            let address = address.parse().unwrap();
+            Peer::new(address, std::sync::Arc::default(), is_unix).at_listener(is_loopback)
+        };
+        let local = peer("127.0.0.1", false, true);
+        for (access, peer, header, expected) in [
+            (&closed, &local, None, Here),
+            (&closed, &peer("::ffff:127.0.0.1", false, true), None, Here),
+            (&closed, &peer("127.0.0.1", false, false), None, Elsewhere),
+            (&closed, &peer("192.0.2.1", false, true), None, Elsewhere),
+            (&closed, &peer("192.0.2.1", false, false), None, Elsewhere),
+            (
+                &closed,
+                &local,
+                Some(("x-forwarded-for", "127.0.0.1")),
+                Elsewhere,
+            ),
+            (&closed, &local, Some(("via", "1.1 proxy")), Elsewhere),
+            (&closed, &local, Some(("x-real-ip", "127.0.0.1")), Elsewhere),
+            (
+                &closed,
+                &local,
+                Some(("forwarded", "for=127.0.0.1")),
+                Elsewhere,
+            ),
+            (&proxied, &local, None, Unsaid),
+            (&proxied, &local, Some(("via", "1.1 proxy")), Unsaid),
+            (
+                &proxied,
+                &local,
+                Some(("x-forwarded-for", "192.0.2.1")),
+                Elsewhere,
+            ),
+            (
+                &proxied,
+                &local,
+                Some(("x-forwarded-for", "127.0.0.2")),
+                Here,
+            ),
+            (
+                &proxied,
+                &local,
+                Some(("x-forwarded-for", "nonsense")),
+                Unsaid,
+            ),
+            (
+                &proxied,
+                &local,
+                Some(("x-forwarded-for", "unknown, 127.0.0.1")),
+                Unsaid,
+            ),
+            (&closed, &peer("127.0.0.1", true, true), None, Here),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some((name, value)) = header {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+            assert_eq!(
+                access.whence(peer, &headers),
+                expected,
+                "{peer:?} {header:?}"
+            );
+        }
     }
 
     #[test]

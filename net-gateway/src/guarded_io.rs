@@ -4,6 +4,7 @@
 //! wire protocol write through it, under TLS too ([`crate::client_io`]), so that one rule holds for
 //! all of them.
 
+use crate::cut::Cut;
 use crate::hub::ConnectionCounters;
 use crate::socket::Socket;
 use socket2::{SockRef, TcpKeepalive};
@@ -36,6 +37,7 @@ pub struct GuardedIo {
     deadline: Option<Pin<Box<Sleep>>>,
     is_stuck: bool,
     sent: Arc<AtomicU64>,
+    cut: Cut,
     counters: Arc<ConnectionCounters>,
 }
 
@@ -71,6 +73,7 @@ impl GuardedIo {
             deadline: None,
             is_stuck: false,
             sent: Arc::default(),
+            cut: Cut::default(),
             counters,
         })
     }
@@ -93,12 +96,21 @@ impl GuardedIo {
         &self.counters
     }
 
+    /// Ends the connection, whoever serves it.
+    #[must_use]
+    pub fn cut(&self) -> Cut {
+        self.cut.clone()
+    }
+
     /// Passes a finished write on; turns one that waits too long into an error.
     fn guard(
         &mut self,
         cx: &mut Context<'_>,
         poll: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        if self.cut.is_cut() {
+            return Poll::Ready(Err(was_cut()));
+        }
         if let Poll::Ready(written) = &poll {
             self.is_stuck = false;
             let count = written.as_ref().map_or(0, |count| *count as u64);
@@ -121,12 +133,19 @@ impl GuardedIo {
     }
 }
 
+fn was_cut() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the connection was ended")
+}
+
 impl AsyncRead for GuardedIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.cut.poll(cx) {
+            return Poll::Ready(Err(was_cut()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }

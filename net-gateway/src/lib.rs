@@ -8,8 +8,9 @@
 //! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
 //!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`stopping`].
 //! - [`push`]: frames from clients, on their way into the segment.
-//! - [`server`], [`accept`], [`socket`], [`guarded_io`], [`client_io`]: the async side, up to one
-//!   client's connection; [`tls`]: how that is kept from others; [`access`]: who is believed.
+//! - [`server`], [`accept`], [`per_address`], [`socket`], [`guarded_io`], [`cut`], [`client_io`]: the
+//!   async side, up to one client's connection; [`tls`]: how that is kept from others; [`access`]:
+//!   who is believed; [`gatekeeper`]: who may do what.
 //! - [`cli`]: what the supervisor asks before it starts a gateway.
 //! - [`http`], [`wire`]: the protocols; [`frame_message`]: a frame as all of them send it.
 //!
@@ -25,13 +26,17 @@ pub mod cli;
 pub mod client_io;
 pub mod client_record;
 pub mod clients;
+pub mod cut;
 pub mod drawing;
 pub mod frame_message;
+pub mod gatekeeper;
 pub mod guarded_io;
 pub mod http;
 pub mod hub;
 pub mod jpeg;
 pub mod notice;
+pub mod orders;
+pub mod per_address;
 pub mod picture_feed;
 pub mod prediction_feed;
 pub mod pump;

@@ -8,6 +8,7 @@
 
 use crate::access::Access;
 use crate::clients::ClientLimits;
+use crate::gatekeeper::Gatekeeper;
 use crate::hub::{Hub, Limits};
 use crate::pump::Pump;
 use crate::push::reports::Reports;
@@ -31,6 +32,8 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(100);
 /// How often the supervisor hears what the gateway carries.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Where the kernel tells the machine's name. Source: proc_sys_kernel(5).
+const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 /// Stack of each of the other threads; what they need lies on the heap.
 const STACK_BYTES: usize = 512 * 1024;
 
@@ -48,6 +51,7 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         .map_err(|error| WorkerFailure::bug(format!("trusted_proxies: {error}")))?;
     let hub = Hub::new(names, limits(assignment))
         .with_access(access)
+        .with_gatekeeper(gatekeeper(worker, assignment)?)
         .with_desk(Desk::new(&assignment.sources));
     let press = Press::new(worker.segment(), hub.desk().take_orders());
     let hub = Arc::new(hub);
@@ -79,7 +83,9 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         // Its end is told by dropping it.
         let (_watching, end) = channel();
         if let Some(keeper) = keeper {
-            let tell = |info| worker.send(FromWorker::Certificate(info));
+            let tell = |info| {
+                worker.send(FromWorker::Certificate(info));
+            };
             tell(keeper.info());
             std::thread::Builder::new()
                 .name("certificate".to_owned())
@@ -120,6 +126,7 @@ fn turn_until_drained(
         }
         let turned = pump.turn(MonotonicNs::now(), || life.pass_on(Stage::Publishing));
         worker.count(Counter::CorruptFrames, turned.corrupt);
+        pass_on_orders_and_logins(worker, hub);
         let now = MonotonicNs::now();
         for report in pushed.due(hub.desk(), now) {
             worker.send(FromWorker::Source(report));
@@ -133,6 +140,35 @@ fn turn_until_drained(
             activity.wait(seen, TICK);
         }
     }
+}
+
+/// Tells the supervisor what clients ordered and which logins ended, and hears of logins that ended
+/// at other gateways.
+fn pass_on_orders_and_logins(worker: &Worker, hub: &Hub) {
+    for order in hub.orders().take() {
+        worker.send(FromWorker::Order(order));
+    }
+    let gatekeeper = hub.gatekeeper();
+    let ended = gatekeeper.take_ended();
+    hub.end_logins(&ended);
+    for session in ended {
+        if !worker.send(FromWorker::SessionEnded(session)) {
+            gatekeeper.tell_again(session);
+        }
+    }
+    let elsewhere = worker.take_ended_sessions();
+    gatekeeper.end_elsewhere(&elsewhere);
+    hub.end_logins(&elsewhere);
+}
+
+fn gatekeeper(
+    worker: &Worker,
+    assignment: &GatewayAssignment,
+) -> Result<Gatekeeper, WorkerFailure> {
+    let machine = std::fs::read_to_string(HOSTNAME_FILE).ok();
+    let (rules, instance) = (&assignment.access, assignment.instance.as_str());
+    let gatekeeper = Gatekeeper::new(rules, instance, machine.as_deref(), worker.sessions());
+    gatekeeper.map_err(|error| WorkerFailure::bug(format!("no random numbers: {error}")))
 }
 
 /// The heartbeat of the gateway: the pump's, as long as the clients' thread turns too and the

@@ -90,7 +90,10 @@ pub fn serve(
                 biased;
                 () = stopping.wait() => break,
                 () = hub.fan_out_frames() => {}
-                _ = pulse.tick() => hub.beat(),
+                _ = pulse.tick() => {
+                    hub.beat();
+                    hub.end_old_logins();
+                }
                 () = hub.wanted() => wake_pump(),
                 () = press.turn() => {}
             }
@@ -108,7 +111,7 @@ pub fn serve(
 }
 
 async fn serve_listeners(hub: Arc<Hub>, doors: Doors) {
-    let max_connections = hub.limits().max_connections();
+    let limits = *hub.limits();
     let router = http::router(Arc::clone(&hub));
     let serve_http = {
         let hub = Arc::clone(&hub);
@@ -121,7 +124,7 @@ async fn serve_listeners(hub: Arc<Hub>, doors: Doors) {
         move |io: ClientIo| plain::redirect(Arc::clone(&hub), io)
     };
     let http_door = |greeter: Option<Greeter>| Door {
-        refusal: http::connection_refusal(max_connections),
+        refusal: http::connection_refusal(&limits),
         greeter,
         on_plain: redirect.clone(),
     };
@@ -135,7 +138,7 @@ async fn serve_listeners(hub: Arc<Hub>, doors: Doors) {
     };
     let (listener, greeter) = doors.wire;
     let door = Door {
-        refusal: wire::client::connection_refusal(max_connections),
+        refusal: wire::client::connection_refusal(&limits),
         greeter,
         on_plain: plain::refuse_wire,
     };

@@ -52,6 +52,17 @@ impl Listener {
         UnixListener::from_std(listener).map(Self::Unix)
     }
 
+    /// Whether only this machine can come to it: a loopback address, or a path.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .is_ok_and(|address| address.ip().to_canonical().is_loopback()),
+            Self::Unix(_) => true,
+        }
+    }
+
     /// Waits for the next connection; whoever comes through a path comes from this machine.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! Carries out one verb of the command line.
 
-use crate::cli::{Command, CommandLine};
+use crate::cli::{Command, CommandLine, Credential};
 use crate::config::{self, Options, to_toml};
 use crate::control_socket::{Reply, Request, ask};
+use crate::credentials::verbs;
 use crate::doctor;
 use crate::failure::Failure;
 use crate::instance::{Instance, RuntimeFiles};
@@ -59,7 +60,17 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Doctor { json, settings } => doctor(&instance, &settings.into(), json),
         Command::ListDevices { json } => list_devices(json),
+        Command::Token(whom) => print(&verbs::token(&credential(&whom))?),
+        Command::Password(whom) => print(&verbs::password(&credential(&whom))?),
         Command::Predict { config, images } => predict(config, &images),
+    }
+}
+
+fn credential(whom: &Credential) -> verbs::For<'_> {
+    verbs::For {
+        name: &whom.name,
+        roles: whom.roles.as_deref(),
+        file: whom.config.as_deref(),
     }
 }
 

@@ -95,6 +95,16 @@ pub enum Failure {
         /// Why not.
         why: String,
     },
+    /// Others reach the box, and nobody is allowed in.
+    #[error("{}{}", crate::config::open_door_text(key, *address), if *is_passed { " (systemd passed it)" } else { "" })]
+    OpenDoor {
+        /// Where it listens.
+        address: SocketAddr,
+        /// Key of that listener.
+        key: &'static str,
+        /// Whether systemd opened it.
+        is_passed: bool,
+    },
     /// The segment does not fit.
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
@@ -170,6 +180,7 @@ impl Failure {
             Self::Config(_)
             | Self::Geometry(_)
             | Self::Passed { .. }
+            | Self::OpenDoor { .. }
             | Self::Certificate { .. } => ExitReason::Config,
             Self::Answer { .. } => ExitReason::Usage,
             Self::Refused { code, .. } => {
@@ -234,6 +245,7 @@ impl Failure {
                  wire protocol, in this order, perhaps ListenStream=/PATH for a proxy, and no \
                  Accept=yes",
             ),
+            Self::OpenDoor { .. } => Some(crate::config::open_door_hint(None)),
             Self::NoRoom(error) => fixed(error.hint()),
             Self::Segment(SegmentError::NoSpace { .. }) => {
                 fixed("make /dev/shm larger; in a container with --shm-size")

@@ -10,6 +10,7 @@ use crate::owned_segment::OwnedSegment;
 use crate::pidfd::PidFd;
 use crate::process::channel::Channel;
 use crate::process::{exit_watch, log_pipe};
+use crate::session_book::SessionBook;
 use crate::siblings::Siblings;
 use crate::spawn::{Program, out_of_the_way, spawn};
 use crate::unit::death::Death;
@@ -35,6 +36,7 @@ pub struct Launcher<'s> {
     orphan_grace_ms: u64,
     log_level: String,
     black_box: BlackBox,
+    sessions: SessionBook,
     events: SyncSender<Event>,
 }
 
@@ -73,7 +75,7 @@ impl<'s> Launcher<'s> {
     ///
     /// # Errors
     ///
-    /// The system's: too many open files, or the segment has no file.
+    /// The system's: too many open files, no random numbers, or the segment has no file.
     pub fn new(
         siblings: Siblings,
         segment: &'s OwnedSegment,
@@ -90,6 +92,7 @@ impl<'s> Launcher<'s> {
             orphan_grace_ms,
             log_level,
             black_box,
+            sessions: SessionBook::new()?,
             events,
         })
     }
@@ -103,6 +106,17 @@ impl<'s> Launcher<'s> {
     /// The black box.
     pub fn black_box_mut(&mut self) -> &mut BlackBox {
         &mut self.black_box
+    }
+
+    /// The logins at the gateways.
+    #[must_use]
+    pub fn sessions(&self) -> &SessionBook {
+        &self.sessions
+    }
+
+    /// The same, to be changed.
+    pub fn sessions_mut(&mut self) -> &mut SessionBook {
+        &mut self.sessions
     }
 
     /// The segment.
@@ -144,6 +158,7 @@ impl<'s> Launcher<'s> {
         let start = Start {
             assignment,
             orphan_grace_ms: self.orphan_grace_ms,
+            sessions: (role == Role::Gateway).then(|| Box::new(self.sessions.seed())),
         };
         let events = self.events.clone();
         let channel = Channel::open(start, whose.generation, move |report| {

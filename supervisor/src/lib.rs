@@ -6,6 +6,7 @@
 //! - [`mod@unit`]: restart policy and watchdog, as pure functions of (state, event, time).
 //! - [`units`]: carries out what they decide; [`spawn`] and [`process`] do the system's part.
 //! - [`reload`]: what a changed configuration concerns, and in which order it is applied.
+//! - [`credentials`], [`session_book`]: tokens and passwords, and what of logins outlives a gateway.
 //! - [`instance`], [`lock`], [`orphans`]: the files of a box, and what a dead supervisor left.
 //! - [`black_box`]: what is kept of a process that died; [`postmortem`] shows it.
 //! - [`doctor`]: what will hurt later, and how to mend it.
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod command;
 pub mod config;
 pub mod control_socket;
+pub mod credentials;
 pub mod doctor;
 pub mod drain;
 pub mod event;
@@ -50,6 +52,7 @@ pub mod process;
 pub mod reload;
 pub mod run;
 pub mod running_box;
+pub mod session_book;
 pub mod siblings;
 pub mod signals;
 pub mod sources;

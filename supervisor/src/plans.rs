@@ -10,7 +10,8 @@ use crate::config::{Config, SourceConfig};
 use crate::instance::Instance;
 use crate::units::{UnitPlan, Work};
 use shm_layout::control::{
-    Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, SourceKind, SourceName,
+    AccessRules, Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role,
+    SourceKind, SourceName,
 };
 
 /// Place of the gateway in the process table, at first; the next one is to spare.
@@ -116,6 +117,20 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         trusted_proxies: gateway.trusted_proxies.clone(),
         tls: certificate::files(&config.tls, instance),
         has_http_unix: !gateway.http_unix.as_os_str().is_empty(),
+        access: access(config),
+    }
+}
+
+fn access(config: &Config) -> AccessRules {
+    let gateway = &config.gateway;
+    AccessRules {
+        entries: config.access.clone(),
+        anonymous: gateway.allow_anonymous,
+        hosts: gateway.hosts.clone(),
+        failed_attempts_per_minute: gateway.max_failed_logins_per_minute,
+        max_sessions: gateway.max_sessions as usize,
+        session_idle_s: gateway.session_idle_s,
+        session_max_s: gateway.session_max_s,
     }
 }
 

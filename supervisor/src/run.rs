@@ -63,6 +63,7 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let (mut segment, orphans) = segment_for(name, left, &sources, workers, &config)?;
     let gateway = orphans.iter().find(|orphan| orphan.role == Role::Gateway);
     let listeners = Listeners::open(&config.gateway, passed, gateway)?;
+    listeners.check_doors(&config)?;
     segment.settle();
     announce(&listeners, certificate.as_ref());
 

@@ -52,6 +52,7 @@ impl Collector for Figures {
         self.encode_sources(&mut encoder)?;
         self.encode_clients(&mut encoder)?;
         super::clients::encode_metrics(&self.0, &mut encoder)?;
+        super::metrics_access::encode(&mut encoder, &self.0)?;
         super::metrics_push::encode(&mut encoder, &self.0)?;
         match self.0.status().newest() {
             Some(newest) => encode_status(&mut encoder, newest.status()),
@@ -183,6 +184,10 @@ impl Figures {
         let connections = hub.connections();
         let refused = clients.refused().into_iter().chain([
             ("max_connections", read(&connections.refused)),
+            (
+                "max_connections_per_address",
+                read(&connections.refused_address),
+            ),
             ("max_renditions", read(&connections.renditions_refused)),
         ]);
         let samples = refused.map(|(limit, count)| (vec![("limit", limit)], count));
@@ -312,7 +317,7 @@ pub(super) fn encode_gauges<'a>(
     Ok(())
 }
 
-fn encode_single(
+pub(super) fn encode_single(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,

@@ -7,9 +7,14 @@
 //! [`Hello`]; the supervisor answers [`ToWorker::Start`]; the worker sends [`FromWorker::Ready`]
 //! once it works.
 
+mod access;
 mod certificate;
 mod status;
 
+pub use access::{
+    ACCESS_NAME_LEN_MAX, AccessEntry, AccessRules, BoxOrder, EndedSession, Permission, Permissions,
+    SessionKey, SessionSeed,
+};
 pub use certificate::{CertificateAnswer, CertificateInfo, TlsFiles};
 pub use status::{
     BoxState, BoxStatus, ModelInfo, ReloadState, ReloadStatus, SourceStatus, TrafficReport,
@@ -79,13 +84,15 @@ pub enum Hello {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum ToWorker {
     /// What to do; the first message.
-    Start(Start),
+    Start(Box<Start>),
     /// How the box is doing: once a second and at every change, to the gateway only.
     Status(Box<BoxStatus>),
     /// Nothing: taking it in shows that the worker listens. A few times a second.
     Ping,
     /// The configuration was changed in what needs no other process.
     Settings(Settings),
+    /// Logins that were ended at a gateway; to every gateway.
+    SessionsEnded(Vec<EndedSession>),
     /// Finish what is in hand and exit with code 0.
     Drain,
 }
@@ -97,6 +104,8 @@ pub struct Start {
     pub assignment: Assignment,
     /// How long to go on after the supervisor is gone, before draining; milliseconds.
     pub orphan_grace_ms: u64,
+    /// The logins at the gateways before; to the gateway only.
+    pub sessions: Option<Box<SessionSeed>>,
 }
 
 /// What a worker can change while it works.
@@ -127,6 +136,10 @@ pub enum FromWorker {
         /// At least 1.
         frame_ms: u64,
     },
+    /// Somebody logged out at the gateway.
+    SessionEnded(EndedSession),
+    /// A client of the gateway that may do so orders something.
+    Order(BoxOrder),
 }
 
 /// The work of one worker.
@@ -270,6 +283,8 @@ pub struct GatewayAssignment {
     pub tls: Option<TlsFiles>,
     /// Whether there is a listener at a path, on [`FD_HTTP_UNIX`].
     pub has_http_unix: bool,
+    /// Who may do what.
+    pub access: AccessRules,
 }
 
 impl GatewayAssignment {
@@ -407,6 +422,17 @@ mod tests {
                     key: "/k.pem".into(),
                 }),
                 has_http_unix: true,
+                access: AccessRules {
+                    entries: vec![AccessEntry {
+                        name: "door".into(),
+                        permissions: Permissions::all(),
+                        token_sha256: Some([7; 32]),
+                        password_argon2: Some("$argon2id$…".into()),
+                    }],
+                    anonymous: Permissions::NONE,
+                    hosts: vec!["cams.example".into()],
+                    ..AccessRules::default()
+                },
             }),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
@@ -414,9 +440,16 @@ mod tests {
             let start = Start {
                 assignment,
                 orphan_grace_ms: 5000,
+                sessions: Some(Box::new(SessionSeed {
+                    key: SessionKey([1; 32]),
+                    ended: vec![EndedSession {
+                        id: [2; 32],
+                        until_s: 3,
+                    }],
+                })),
             };
             let before = format!("{start:?}");
-            sender.send(ToWorker::Start(start)).unwrap();
+            sender.send(ToWorker::Start(Box::new(start))).unwrap();
             let ToWorker::Start(after) = receiver.recv().unwrap() else {
                 panic!("another message")
             };

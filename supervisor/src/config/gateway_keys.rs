@@ -2,6 +2,7 @@
 //!
 //! Neighbours: `keys` calls it for its table.
 
+use super::access_keys::roles;
 use super::keys::SOURCES_MAX;
 use super::section::Section;
 use super::source::{self, SourceConfig};
@@ -53,7 +54,31 @@ pub(super) fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<
         |text| text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok(),
         &mut gateway.trusted_proxies,
     )?;
-    anonymous_sources(section, gateway, &config.sources)
+    anonymous_sources(section, gateway, &config.sources)?;
+    logins(section, gateway)
+}
+
+/// Who may come without being listed, and how logins behave.
+fn logins(section: &mut Section<'_>, gateway: &mut Gateway) -> Result<(), ConfigError> {
+    roles(section, "allow_anonymous", &mut gateway.allow_anonymous)?;
+    section.texts(
+        "hosts",
+        "a host name such as \"cams.example.org\"",
+        is_host,
+        &mut gateway.hosts,
+    )?;
+    section.integer(
+        "max_failed_logins_per_minute",
+        1..=10_000,
+        &mut gateway.max_failed_logins_per_minute,
+    )?;
+    section.integer("max_sessions", 1..=65_536, &mut gateway.max_sessions)?;
+    section.integer(
+        "session_idle_s",
+        60..=31_536_000,
+        &mut gateway.session_idle_s,
+    )?;
+    section.integer("session_max_s", 60..=31_536_000, &mut gateway.session_max_s)
 }
 
 fn http_unix(section: &mut Section<'_>, gateway: &mut Gateway) -> Result<(), ConfigError> {
@@ -95,6 +120,12 @@ fn anonymous_sources(
         return Err(section.refuse(KEY, &is, hint));
     }
     Ok(())
+}
+
+/// Whether it is a name, without scheme, port or path.
+fn is_host(text: &str) -> bool {
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (1..=253).contains(&text.len()) && text.chars().all(is_usual)
 }
 
 /// Whether a browser would send this as `Origin`: scheme, host, and a port if it is not the usual.

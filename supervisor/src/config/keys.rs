@@ -1,8 +1,9 @@
 //! Which keys the config file has, and what each may be: one line per key, for reading, for
 //! `check-config` and for the test of the reference file alike.
 //!
-//! Neighbours: `source_keys`, `gateway_keys` and `tls_keys` have those of their tables.
+//! Neighbours: `source_keys`, `gateway_keys`, `tls_keys` and `access_keys` have those of their tables.
 
+use super::access_keys::{access, refuse_open_door};
 use super::document::Document;
 use super::gateway_keys::gateway;
 use super::section::{Section, unknown_key};
@@ -15,7 +16,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The tables of the file.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "sources",
     "infer",
     "gateway",
@@ -25,6 +26,7 @@ const SECTIONS: [&str; 9] = [
     "log",
     "black_box",
     "tls",
+    "access",
 ];
 
 /// Most sources of one box.
@@ -102,6 +104,9 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
     section(5, segment)?;
     section(6, log)?;
     section(7, black_box)?;
+    access(document, tables[8], options, config, settings)?;
+    let file = document.map(|document| document.path.as_path());
+    refuse_open_door(config, settings, file)?;
     Ok(loaded)
 }
 

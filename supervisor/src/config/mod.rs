@@ -6,6 +6,7 @@
 //!
 //! Nothing here may touch a device, a socket or the segment: `check-config` runs it anywhere.
 
+mod access_keys;
 mod document;
 mod error;
 mod gateway_keys;
@@ -17,15 +18,18 @@ mod source;
 mod source_keys;
 mod tls_keys;
 
+pub(crate) use access_keys::{open_door_hint, open_door_text};
 pub use error::ConfigError;
 #[cfg(test)]
 pub(crate) use keys::load_text;
 pub use keys::{Loaded, Options, load};
 pub(crate) use section::nearest;
 pub use setting::{Origin, Setting, to_toml};
+pub(crate) use source::is_name;
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
 pub use tls_keys::is_host_name;
 
+use shm_layout::control::{AccessEntry, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -50,6 +54,8 @@ pub struct Config {
     pub black_box: BlackBox,
     /// `[tls]`
     pub tls: Tls,
+    /// `[access.NAME]`, by name: who may do what.
+    pub access: Vec<AccessEntry>,
 }
 
 /// `[infer]`: how hands are recognised.
@@ -98,6 +104,18 @@ pub struct Gateway {
     pub trusted_proxies: Vec<String>,
     /// Most clients at a time that push frames without naming a source.
     pub anonymous_sources: u32,
+    /// What everybody may who comes over the network.
+    pub allow_anonymous: Permissions,
+    /// Names by which browsers may reach the box, beside addresses and the machine's own.
+    pub hosts: Vec<String>,
+    /// Failed attempts to log in from one address in a minute until it must wait.
+    pub max_failed_logins_per_minute: u32,
+    /// Most logins of browsers at a time.
+    pub max_sessions: u32,
+    /// A login that is not used ends after so long, in s.
+    pub session_idle_s: u64,
+    /// A login ends after so long in any case, in s.
+    pub session_max_s: u64,
 }
 
 /// `[tls]`: encryption between clients and the box.
@@ -214,6 +232,12 @@ impl Default for Gateway {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             anonymous_sources: 0,
+            allow_anonymous: Permissions::NONE,
+            hosts: Vec::new(),
+            max_failed_logins_per_minute: 10,
+            max_sessions: 256,
+            session_idle_s: 7 * 86_400,
+            session_max_s: 30 * 86_400,
         }
     }
 }

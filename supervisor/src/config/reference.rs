@@ -45,6 +45,7 @@ fn reference_file_names_every_key() {
             setting.key
         );
     }
+    assert_eq!(loaded.config.access.len(), 1);
     let kinds: Vec<_> = loaded
         .config
         .sources
@@ -207,8 +208,7 @@ fn command_line_goes_before_the_file() {
         http: Some("127.0.0.1:0".to_owned()),
         ..Options::default()
     };
-    let file =
-        "[sources.cam0]\ntype = \"v4l2\"\n[gateway]\nhttp = \"0.0.0.0:80\"\nwire = \"0.0.0.0:81\"";
+    let file = "[sources.cam0]\ntype = \"v4l2\"\n[gateway]\nhttp = \"0.0.0.0:80\"\nwire = \"0.0.0.0:81\"\nallow_anonymous = [\"push\"]";
     let loaded = load_text("box.toml", file, &options).unwrap();
     let names: Vec<_> = loaded
         .config

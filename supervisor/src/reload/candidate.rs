@@ -97,6 +97,7 @@ impl Inquiry {
         } else {
             self.listeners
         };
+        listeners.check_doors(&setup.config)?;
         Ok(Candidate {
             setup,
             changes,

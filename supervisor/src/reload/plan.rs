@@ -6,7 +6,8 @@
 use crate::config::{
     BlackBox, Config, Gateway, Infer, Log, Restart, Segment, SourceConfig, Tls, Watchdog,
 };
-use shm_layout::control::{Role, SourceKind};
+use shm_layout::control::{AccessEntry, Role, SourceKind};
+use std::collections::BTreeSet;
 
 /// What a key is for, and so what it takes to change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +55,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         log,
         black_box,
         tls,
+        access,
     } = new;
     let mut differ = Differ(Vec::new());
     differ.sources(&old.sources, sources);
@@ -66,6 +68,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     differ.note("log.level", level != &old.log.level, Concern::InPlace);
     differ.black_box(&old.black_box, black_box);
     differ.tls(&old.tls, tls);
+    differ.access(&old.access, access);
     differ.0
 }
 
@@ -139,6 +142,12 @@ impl Differ {
             cors_origins,
             trusted_proxies,
             anonymous_sources,
+            allow_anonymous,
+            hosts,
+            max_failed_logins_per_minute,
+            max_sessions,
+            session_idle_s,
+            session_max_s,
         } = new;
         self.note("gateway.http", *http != old.http, Concern::Listeners);
         self.note("gateway.wire", *wire != old.wire, Concern::Listeners);
@@ -173,6 +182,21 @@ impl Differ {
                 "gateway.trusted_proxies",
                 *trusted_proxies != old.trusted_proxies,
             ),
+            (
+                "gateway.allow_anonymous",
+                *allow_anonymous != old.allow_anonymous,
+            ),
+            ("gateway.hosts", *hosts != old.hosts),
+            (
+                "gateway.max_failed_logins_per_minute",
+                *max_failed_logins_per_minute != old.max_failed_logins_per_minute,
+            ),
+            ("gateway.max_sessions", *max_sessions != old.max_sessions),
+            (
+                "gateway.session_idle_s",
+                *session_idle_s != old.session_idle_s,
+            ),
+            ("gateway.session_max_s", *session_max_s != old.session_max_s),
         ] {
             self.note(key, differs, Concern::Gateway);
         }
@@ -197,6 +221,17 @@ impl Differ {
         self.note("tls.certificate", differs, of_files);
         self.note("tls.key", *key != old.key, of_files);
         self.note("tls.names", *names != old.names, Concern::InPlace);
+    }
+
+    /// The gateway alone asks who may do what; it is told all of it anew.
+    fn access(&mut self, old: &[AccessEntry], new: &[AccessEntry]) {
+        let is_in = |entry: &AccessEntry, all: &[AccessEntry]| all.contains(entry);
+        let gone = old.iter().filter(|entry| !is_in(entry, new));
+        let come = new.iter().filter(|entry| !is_in(entry, old));
+        let names: BTreeSet<&str> = gone.chain(come).map(|entry| entry.name.as_str()).collect();
+        for name in names {
+            self.note(&format!("access.{name}"), true, Concern::Gateway);
+        }
     }
 
     fn restart(&mut self, old: &Restart, new: &Restart) {

@@ -9,11 +9,16 @@ use shm_layout::control::Assignment;
 use std::collections::BTreeSet;
 
 const SOURCES: &str = "[sources.cam]\ntype = \"v4l2\"\n[sources.film]\ntype = \"clip\"\n\
-                       [sources.test]\ntype = \"pattern\"\n[sources.own]\ntype = \"push\"\n";
+                       [sources.test]\ntype = \"pattern\"\n[sources.own]\ntype = \"push\"\n\
+                       [access.ann]\ntoken_sha256 = \
+                       \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n";
+const ANOTHER_TOKEN: &str = "\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"";
+const HASH: &str = "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                    3AFJmIUlzTYWSaKSWZQrYwhlPBmMPHFW3bWSSpmHBpo\"";
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 63] = [
+const KEYS: [(&str, &str, &str, Concern); 72] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -64,6 +69,15 @@ const KEYS: [(&str, &str, &str, Concern); 63] = [
         "[\"10.0.0.1\"]",
         Concern::Gateway,
     ),
+    ("gateway", "allow_anonymous", "[\"watch\"]", Concern::Gateway),
+    ("gateway", "hosts", "[\"cams.example\"]", Concern::Gateway),
+    ("gateway", "max_failed_logins_per_minute", "11", Concern::Gateway),
+    ("gateway", "max_sessions", "11", Concern::Gateway),
+    ("gateway", "session_idle_s", "61", Concern::Gateway),
+    ("gateway", "session_max_s", "62", Concern::Gateway),
+    ("access.ann", "roles", "[\"push\"]", Concern::Gateway),
+    ("access.ann", "token_sha256", ANOTHER_TOKEN, Concern::Gateway),
+    ("access.ann", "password_argon2", HASH, Concern::Gateway),
     ("restart", "backoff_min_ms", "101", Concern::InPlace),
     ("restart", "backoff_max_ms", "5001", Concern::InPlace),
     ("restart", "limit", "11", Concern::InPlace),
@@ -120,7 +134,7 @@ fn config(rows: &[usize]) -> Config {
 fn every_key_concerns_what_it_is_about_and_nothing_else() {
     assert_eq!(changes(&config(&[]), &config(&[])), []);
     for (row, (section, key, _, concern)) in KEYS.into_iter().enumerate() {
-        let name = if section.starts_with("sources.") {
+        let name = if section.contains('.') {
             section.to_owned()
         } else {
             format!("{section}.{key}")

@@ -2,8 +2,9 @@
 //!
 //! Upstream: [`crate::run`] sets it up. Downstream: [`Units`] acts on processes. Only this loop
 //! decides; every other thread just tells it what happened. `reloading` applies a changed
-//! configuration.
+//! configuration, `orders` carries out what clients of the gateway ask for.
 
+mod orders;
 mod reloading;
 
 use crate::certificate::Renewal;
@@ -196,6 +197,7 @@ impl<'s> RunningBox<'s> {
         match (report, assignment) {
             (FromWorker::Ready, _) => {
                 self.units.on_ready(whose);
+                self.units.tell_ended_sessions();
                 if let Some((_, model)) = self.next_model.take_if(|(next, _)| *next == whose) {
                     self.model = Some(model);
                 }
@@ -234,6 +236,8 @@ impl<'s> RunningBox<'s> {
                 self.certificate = Some(certificate);
                 self.changed = true;
             }
+            (FromWorker::SessionEnded(ended), Assignment::Gateway(_)) => self.on_logout(ended),
+            (FromWorker::Order(order), Assignment::Gateway(_)) => self.on_order(order),
             (report, _) => tracing::warn!("a worker reported what is not its own: {report:?}"),
         }
     }
@@ -289,18 +293,6 @@ impl<'s> RunningBox<'s> {
                 Some(outcome) => Reply::Outcome(outcome),
                 None => self.no_such_unit(&unit),
             },
-        }
-    }
-
-    fn no_such_unit(&self, name: &str) -> Reply {
-        let known: Vec<&str> = self.units.names().collect();
-        let hint = match crate::config::nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`? there are: {}", known.join(", ")),
-            None => format!("there are: {}", known.join(", ")),
-        };
-        Reply::Error {
-            error: format!("there is no unit `{name}`"),
-            hint: Some(hint),
         }
     }
 
