@@ -100,7 +100,8 @@ class Box:
             spent = processor_s(pid) - spent
             took = time.monotonic() - began
             later, sent_later = self.frames()
-            return {"core_percent": 100 * spent / took, "pss_kib": pss_kib(pid),
+            return {"core_percent": 100 * spent / took,
+                    "pss_kib": memory_kib(pid, "Pss"), "own_kib": memory_kib(pid, "Pss_Anon"),
                     "fps": (later - frames) / took / max(viewers, 1),
                     "frame_bytes": (sent_later - sent) / max(later - frames, 1)}
         finally:
@@ -119,12 +120,12 @@ def processor_s(pid):
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
-def pss_kib(pid):
-    """What the process alone keeps in memory, and its share of what several do."""
+def memory_kib(pid, kind):
+    """Memory of a process: `Pss` with its share of the program's own pages, `Pss_Anon` without."""
     for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1])
-    raise ValueError("no Pss")
+    raise ValueError(f"no {kind}")
 
 
 def main():
@@ -150,12 +151,14 @@ def main():
         finally:
             for box in boxes:
                 box.stop()
-    print(f"| viewers | TLS | % of a core | Pss, KiB | fps each | bytes per frame |\n|{'---:|' * 6}")
+    print("| viewers | TLS | % of a core | Pss, KiB | of it not the program, KiB | fps each "
+          f"| bytes per frame |\n|{'---:|' * 7}")
     for (viewers, tls), figures in sorted(rounds.items()):
         def median(key):
             return statistics.median(figure[key] for figure in figures)
         print(f"| {viewers} | {'yes' if tls else 'no'} | {median('core_percent'):.1f} "
-              f"| {median('pss_kib'):.0f} | {median('fps'):.1f} | {median('frame_bytes'):.0f} |")
+              f"| {median('pss_kib'):.0f} | {median('own_kib'):.0f} | {median('fps'):.1f} "
+              f"| {median('frame_bytes'):.0f} |")
 
 
 if __name__ == "__main__":
