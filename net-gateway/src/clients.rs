@@ -24,11 +24,13 @@ pub enum Protocol {
     WebSocket,
     /// The TCP wire protocol.
     Wire,
+    /// RTP, which is sent whether anybody listens or not.
+    Rtp,
 }
 
 impl Protocol {
     /// How many protocols there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
     /// All of them, each at the place of its [`Self::index`].
     pub const ALL: [Self; Self::COUNT] = [
         Self::Stream,
@@ -36,6 +38,7 @@ impl Protocol {
         Self::Events,
         Self::WebSocket,
         Self::Wire,
+        Self::Rtp,
     ];
 
     /// The name in metrics and messages.
@@ -47,6 +50,7 @@ impl Protocol {
             Self::Events => "events",
             Self::WebSocket => "ws",
             Self::Wire => "wire",
+            Self::Rtp => "rtp",
         }
     }
 

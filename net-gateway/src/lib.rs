@@ -7,6 +7,7 @@
 //! - [`rendition`]: the same pictures smaller, or with the hands drawn in.
 //! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
 //!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`stopping`].
+//! - [`rtp`]: a source as datagrams.
 //! - [`push`]: frames from clients, on their way into the segment.
 //! - [`server`], [`accept`], [`guarded_io`]: the async side, up to one client's socket; [`access`]:
 //!   who is believed.
@@ -34,6 +35,7 @@ pub mod prediction_feed;
 pub mod pump;
 pub mod push;
 pub mod rendition;
+pub mod rtp;
 pub mod run;
 pub mod server;
 pub mod source_feed;

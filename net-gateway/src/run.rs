@@ -12,6 +12,7 @@ use crate::hub::{Hub, Limits};
 use crate::pump::Pump;
 use crate::push::reports::Reports;
 use crate::push::{Desk, Press};
+use crate::rtp::Output;
 use crate::server::{self, Listeners};
 use crate::traffic::Figures;
 use shm_layout::MonotonicNs;
@@ -45,7 +46,8 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         .map_err(|error| WorkerFailure::bug(format!("trusted_proxies: {error}")))?;
     let hub = Hub::new(names, limits(assignment))
         .with_access(access)
-        .with_desk(Desk::new(&assignment.sources));
+        .with_desk(Desk::new(&assignment.sources))
+        .with_outputs(assignment.rtp.iter().cloned().map(Output::new));
     let press = Press::new(worker.segment(), hub.desk().take_orders());
     let hub = Arc::new(hub);
     let listeners = Listeners {

@@ -6,11 +6,12 @@
 use crate::accept::accept_loop;
 use crate::hub::Hub;
 use crate::push::Press;
-use crate::{http, wire};
+use crate::{http, rtp, wire};
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// How often the runtime shows that it turns.
 const PULSE: Duration = Duration::from_millis(100);
@@ -87,6 +88,10 @@ async fn serve_listeners(
             http::serve_connection(router.clone(), Arc::clone(&http_hub), io, address)
         },
     );
+    let mut outputs = JoinSet::new();
+    for output in hub.outputs() {
+        outputs.spawn(rtp::output::run(Arc::clone(&hub), Arc::clone(output)));
+    }
     let wire_hub = Arc::clone(&hub);
     let wire = accept_loop(
         wire,
@@ -94,7 +99,7 @@ async fn serve_listeners(
         wire::client::connection_refusal(max_connections),
         move |io, address| wire::client::serve_connection(Arc::clone(&wire_hub), io, address),
     );
-    tokio::join!(http, wire);
+    tokio::join!(http, wire, outputs.join_all());
 }
 
 fn tokio_listener(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {

@@ -5,11 +5,12 @@
 //! kinds has a place to spare, where a successor starts while its predecessor still serves; the
 //! place that the predecessor leaves is then the one to spare.
 
-use crate::config::{Config, SourceConfig};
+use crate::config::{Config, RtpOutput, SourceConfig};
 use crate::instance::Instance;
 use crate::units::{UnitPlan, Work};
 use shm_layout::control::{
-    Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, SourceKind, SourceName,
+    Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, RtpAssignment,
+    SourceKind, SourceName,
 };
 
 /// Place of the gateway in the process table, at first; the next one is to spare.
@@ -113,6 +114,27 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         staleness_ms: gateway.staleness_ms,
         cors_origins: gateway.cors_origins.clone(),
         trusted_proxies: gateway.trusted_proxies.clone(),
+        rtp: config
+            .rtp
+            .iter()
+            .map(|output| rtp(output, sources))
+            .collect(),
+    }
+}
+
+fn rtp(output: &RtpOutput, sources: &[SourceConfig]) -> RtpAssignment {
+    let mut names = sources.iter().map(|source| &source.name);
+    RtpAssignment {
+        name: output.name.clone(),
+        // Without a name it is the first; a name was looked up when the file was read.
+        source: names.position(|name| *name == output.source).unwrap_or(0),
+        address: output.address,
+        interface: output.interface,
+        ttl: output.ttl,
+        fps: output.fps,
+        mtu: output.mtu,
+        width_px: (output.width_px > 0).then_some(output.width_px),
+        quality: (output.quality > 0).then_some(output.quality),
     }
 }
 

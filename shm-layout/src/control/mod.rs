@@ -7,8 +7,10 @@
 //! [`Hello`]; the supervisor answers [`ToWorker::Start`]; the worker sends [`FromWorker::Ready`]
 //! once it works.
 
+mod rtp;
 mod status;
 
+pub use rtp::RtpAssignment;
 pub use status::{
     BoxState, BoxStatus, ModelInfo, ReloadState, ReloadStatus, SourceStatus, TrafficReport,
     UnitChange, UnitState, UnitStatus,
@@ -236,7 +238,7 @@ pub struct InferAssignment {
 }
 
 /// The work of the gateway.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GatewayAssignment {
     /// Name of the box's instance.
     pub instance: String,
@@ -260,6 +262,8 @@ pub struct GatewayAssignment {
     pub cors_origins: Vec<String>,
     /// Addresses and networks whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<String>,
+    /// What is sent as RTP.
+    pub rtp: Vec<RtpAssignment>,
 }
 
 impl GatewayAssignment {
@@ -392,6 +396,17 @@ mod tests {
                 staleness_ms: 2000,
                 cors_origins: vec!["https://a.example".into()],
                 trusted_proxies: vec!["10.0.0.0/8".into()],
+                rtp: vec![RtpAssignment {
+                    name: "wall".into(),
+                    source: 0,
+                    address: "239.1.2.3:5004".parse().unwrap(),
+                    interface: Some("127.0.0.1".parse().unwrap()),
+                    ttl: 4,
+                    fps: 12.5,
+                    mtu: 1400,
+                    width_px: Some(320),
+                    quality: None,
+                }],
             }),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();

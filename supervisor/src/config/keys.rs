@@ -1,10 +1,11 @@
 //! Which keys the config file has, and what each may be: one line per key, for reading, for
 //! `check-config` and for the test of the reference file alike.
 //!
-//! Neighbours: `source_keys` and `gateway_keys` have those of the two large tables.
+//! Neighbours: `source_keys`, `gateway_keys` and `rtp_keys` have those of the large tables.
 
 use super::document::Document;
 use super::gateway_keys::gateway;
+use super::rtp_keys::outputs;
 use super::section::{Section, unknown_key};
 use super::setting::Setting;
 use super::source_keys::sources;
@@ -14,7 +15,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The tables of the file.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "sources",
     "infer",
     "gateway",
@@ -23,6 +24,7 @@ const SECTIONS: [&str; 8] = [
     "segment",
     "log",
     "black_box",
+    "rtp",
 ];
 
 /// Most sources of one box.
@@ -99,6 +101,7 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
     section(5, segment)?;
     section(6, log)?;
     section(7, black_box)?;
+    outputs(document, tables[8], options, config, settings)?;
     Ok(loaded)
 }
 

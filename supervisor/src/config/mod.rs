@@ -11,6 +11,7 @@ mod error;
 mod gateway_keys;
 mod keys;
 mod reference;
+mod rtp_keys;
 mod section;
 mod setting;
 mod source;
@@ -20,6 +21,7 @@ pub use error::ConfigError;
 #[cfg(test)]
 pub(crate) use keys::load_text;
 pub use keys::{Loaded, Options, load};
+pub use rtp_keys::RtpOutput;
 pub(crate) use section::nearest;
 pub use setting::{Origin, Setting, to_toml};
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
@@ -36,6 +38,8 @@ pub struct Config {
     pub infer: Infer,
     /// `[gateway]`
     pub gateway: Gateway,
+    /// `[rtp.NAME]`, in the order of the file.
+    pub rtp: Vec<RtpOutput>,
     /// `[restart]`
     pub restart: Restart,
     /// `[watchdog]`

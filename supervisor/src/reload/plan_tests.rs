@@ -9,11 +9,12 @@ use shm_layout::control::Assignment;
 use std::collections::BTreeSet;
 
 const SOURCES: &str = "[sources.cam]\ntype = \"v4l2\"\n[sources.film]\ntype = \"clip\"\n\
-                       [sources.test]\ntype = \"pattern\"\n[sources.own]\ntype = \"push\"\n";
+                       [sources.test]\ntype = \"pattern\"\n[sources.own]\ntype = \"push\"\n\
+                       [rtp.wall]\naddress = \"10.0.0.9:5004\"\n";
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 57] = [
+const KEYS: [(&str, &str, &str, Concern); 65] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -62,6 +63,14 @@ const KEYS: [(&str, &str, &str, Concern); 57] = [
         "[\"10.0.0.1\"]",
         Concern::Gateway,
     ),
+    ("rtp.wall", "source", "\"film\"", Concern::Gateway),
+    ("rtp.wall", "address", "\"10.0.0.9:5006\"", Concern::Gateway),
+    ("rtp.wall", "interface", "\"10.0.0.1\"", Concern::Gateway),
+    ("rtp.wall", "ttl", "4", Concern::Gateway),
+    ("rtp.wall", "fps", "5.0", Concern::Gateway),
+    ("rtp.wall", "mtu", "1500", Concern::Gateway),
+    ("rtp.wall", "width_px", "320", Concern::Gateway),
+    ("rtp.wall", "quality", "60", Concern::Gateway),
     ("restart", "backoff_min_ms", "101", Concern::InPlace),
     ("restart", "backoff_max_ms", "5001", Concern::InPlace),
     ("restart", "limit", "11", Concern::InPlace),
@@ -114,7 +123,7 @@ fn config(rows: &[usize]) -> Config {
 fn every_key_concerns_what_it_is_about_and_nothing_else() {
     assert_eq!(changes(&config(&[]), &config(&[])), []);
     for (row, (section, key, _, concern)) in KEYS.into_iter().enumerate() {
-        let name = if section.starts_with("sources.") {
+        let name = if section.starts_with("sources.") || section.starts_with("rtp.") {
             section.to_owned()
         } else {
             format!("{section}.{key}")
