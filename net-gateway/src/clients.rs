@@ -25,11 +25,13 @@ pub enum Protocol {
     WebSocket,
     /// The TCP wire protocol.
     Wire,
+    /// RTP, which is sent whether anybody listens or not.
+    Rtp,
 }
 
 impl Protocol {
     /// How many protocols there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
     /// All of them, each at the place of its [`Self::index`].
     pub const ALL: [Self; Self::COUNT] = [
         Self::Stream,
@@ -37,6 +39,7 @@ impl Protocol {
         Self::Events,
         Self::WebSocket,
         Self::Wire,
+        Self::Rtp,
     ];
 
     /// The name in metrics and messages.
@@ -48,6 +51,7 @@ impl Protocol {
             Self::Events => "events",
             Self::WebSocket => "ws",
             Self::Wire => "wire",
+            Self::Rtp => "rtp",
         }
     }
 

@@ -13,6 +13,7 @@ use crate::picture_feed::FrameWatch;
 use crate::prediction_feed::{PredictionFeed, PredictionWatch};
 use crate::push::Desk;
 use crate::rendition::{Rendition, Studio, TooMany};
+use crate::rtp::Output;
 use crate::source_feed::SourceFeed;
 use crate::status_feed::StatusFeed;
 use crate::stopping::{StopSwitch, Stopping};
@@ -120,6 +121,7 @@ pub struct Hub {
     orders: Orders,
     connections: Arc<ConnectionCounters>,
     desk: Desk,
+    outputs: Vec<Arc<Output>>,
     stop_switch: StopSwitch,
     wanted: Notify,
     fresh: Notify,
@@ -147,6 +149,7 @@ impl Hub {
             orders: Orders::default(),
             connections: Arc::default(),
             desk: Desk::new(&[]),
+            outputs: Vec::new(),
             stop_switch: StopSwitch::new(),
             wanted: Notify::new(),
             fresh: Notify::new(),
@@ -219,6 +222,19 @@ impl Hub {
     #[must_use]
     pub fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    /// The same, with sources that are sent as RTP.
+    #[must_use]
+    pub fn with_outputs(self, outputs: impl IntoIterator<Item = Output>) -> Self {
+        let outputs = outputs.into_iter().map(Arc::new).collect();
+        Self { outputs, ..self }
+    }
+
+    /// What is sent as RTP.
+    #[must_use]
+    pub fn outputs(&self) -> &[Arc<Output>] {
+        &self.outputs
     }
 
     /// The sources, in the order of the config.

@@ -7,6 +7,7 @@
 //! - [`rendition`]: the same pictures smaller, or with the hands drawn in.
 //! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
 //!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`stopping`].
+//! - [`rtp`]: a source as datagrams.
 //! - [`push`]: frames from clients, on their way into the segment.
 //! - [`server`], [`accept`], [`per_address`], [`socket`], [`guarded_io`], [`cut`], [`client_io`]: the
 //!   async side, up to one client's connection; [`tls`]: how that is kept from others; [`access`]:
@@ -42,6 +43,7 @@ pub mod prediction_feed;
 pub mod pump;
 pub mod push;
 pub mod rendition;
+pub mod rtp;
 pub mod run;
 pub mod server;
 pub mod socket;

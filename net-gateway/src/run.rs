@@ -13,6 +13,7 @@ use crate::hub::{Hub, Limits};
 use crate::pump::Pump;
 use crate::push::reports::Reports;
 use crate::push::{Desk, Press};
+use crate::rtp::Output;
 use crate::server::{self, Listeners};
 use crate::tls::{self, keeper::Keeper};
 use crate::traffic::Figures;
@@ -52,7 +53,8 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
     let hub = Hub::new(names, limits(assignment))
         .with_access(access)
         .with_gatekeeper(gatekeeper(worker, assignment)?)
-        .with_desk(Desk::new(&assignment.sources));
+        .with_desk(Desk::new(&assignment.sources))
+        .with_outputs(assignment.rtp.iter().cloned().map(Output::new));
     let press = Press::new(worker.segment(), hub.desk().take_orders());
     let hub = Arc::new(hub);
     let keeper = keeper(assignment)?;

@@ -12,12 +12,13 @@ use crate::socket::Listener;
 use crate::tls::greeting::Greeter;
 use crate::tls::keeper::Keeper;
 use crate::tls::plain;
-use crate::{http, wire};
+use crate::{http, rtp, wire};
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// How often the runtime shows that it turns.
 const PULSE: Duration = Duration::from_millis(100);
@@ -147,5 +148,9 @@ async fn serve_listeners(hub: Arc<Hub>, doors: Doors) {
         wire::client::serve_connection(Arc::clone(&wire_hub), io, peer)
     };
     let wire = accept_loop(listener, Arc::clone(&hub), door, serve_wire);
-    tokio::join!(http, http_unix, wire);
+    let mut outputs = JoinSet::new();
+    for output in hub.outputs() {
+        outputs.spawn(rtp::output::run(Arc::clone(&hub), Arc::clone(output)));
+    }
+    tokio::join!(http, http_unix, wire, outputs.join_all());
 }

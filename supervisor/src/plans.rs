@@ -6,12 +6,12 @@
 //! place that the predecessor leaves is then the one to spare.
 
 use crate::certificate;
-use crate::config::{Config, SourceConfig};
+use crate::config::{Config, RtpOutput, SourceConfig};
 use crate::instance::Instance;
 use crate::units::{UnitPlan, Work};
 use shm_layout::control::{
     AccessRules, Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role,
-    SourceKind, SourceName,
+    RtpAssignment, SourceKind, SourceName,
 };
 
 /// Place of the gateway in the process table, at first; the next one is to spare.
@@ -52,7 +52,9 @@ pub fn all(
         name: "gateway".to_owned(),
         role: Role::Gateway,
         place: GATEWAY_PLACE,
-        work: Work::from(Assignment::Gateway(gateway(instance, sources, config))),
+        work: Work::from(Assignment::Gateway(Box::new(gateway(
+            instance, sources, config,
+        )))),
     };
     capture.chain(infer).chain([gateway]).collect()
 }
@@ -118,6 +120,11 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         tls: certificate::files(&config.tls, instance),
         has_http_unix: !gateway.http_unix.as_os_str().is_empty(),
         access: access(config),
+        rtp: config
+            .rtp
+            .iter()
+            .map(|output| rtp(output, sources))
+            .collect(),
     }
 }
 
@@ -131,6 +138,22 @@ fn access(config: &Config) -> AccessRules {
         max_sessions: gateway.max_sessions as usize,
         session_idle_s: gateway.session_idle_s,
         session_max_s: gateway.session_max_s,
+    }
+}
+
+fn rtp(output: &RtpOutput, sources: &[SourceConfig]) -> RtpAssignment {
+    let mut names = sources.iter().map(|source| &source.name);
+    RtpAssignment {
+        name: output.name.clone(),
+        // Without a name it is the first; a name was looked up when the file was read.
+        source: names.position(|name| *name == output.source).unwrap_or(0),
+        address: output.address,
+        interface: output.interface,
+        ttl: output.ttl,
+        fps: output.fps,
+        mtu: output.mtu,
+        width_px: (output.width_px > 0).then_some(output.width_px),
+        quality: (output.quality > 0).then_some(output.quality),
     }
 }
 

@@ -54,6 +54,7 @@ impl Collector for Figures {
         super::clients::encode_metrics(&self.0, &mut encoder)?;
         super::metrics_access::encode(&mut encoder, &self.0)?;
         super::metrics_push::encode(&mut encoder, &self.0)?;
+        super::metrics_rtp::encode(&mut encoder, &self.0)?;
         match self.0.status().newest() {
             Some(newest) => encode_status(&mut encoder, newest.status()),
             None => Ok(()),

@@ -101,6 +101,8 @@ pub async fn get(
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_message_size(CLIENT_MESSAGE_BYTES_MAX)
+        // Of its own: room for a frame is made as soon as its length is said.
+        .max_frame_size(CLIENT_MESSAGE_BYTES_MAX)
         .on_upgrade(|socket| async { serve(socket, subscription).await }))
 }
 

@@ -9,6 +9,7 @@
 
 mod access;
 mod certificate;
+mod rtp;
 mod status;
 
 pub use access::{
@@ -16,6 +17,7 @@ pub use access::{
     SessionKey, SessionSeed,
 };
 pub use certificate::{CertificateAnswer, CertificateInfo, TlsFiles};
+pub use rtp::RtpAssignment;
 pub use status::{
     BoxState, BoxStatus, ModelInfo, ReloadState, ReloadStatus, SourceStatus, TrafficReport,
     UnitChange, UnitState, UnitStatus,
@@ -149,8 +151,8 @@ pub enum Assignment {
     Capture(CaptureAssignment),
     /// For an infer-worker.
     Infer(InferAssignment),
-    /// For the gateway.
-    Gateway(GatewayAssignment),
+    /// For the gateway; the largest by far.
+    Gateway(Box<GatewayAssignment>),
 }
 
 /// One source to capture.
@@ -255,7 +257,7 @@ pub struct InferAssignment {
 }
 
 /// The work of the gateway.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GatewayAssignment {
     /// Name of the box's instance.
     pub instance: String,
@@ -285,6 +287,8 @@ pub struct GatewayAssignment {
     pub has_http_unix: bool,
     /// Who may do what.
     pub access: AccessRules,
+    /// What is sent as RTP.
+    pub rtp: Vec<RtpAssignment>,
 }
 
 impl GatewayAssignment {
@@ -394,7 +398,7 @@ mod tests {
                 max_hands: 2,
                 idle_fps: 10,
             }),
-            Assignment::Gateway(GatewayAssignment {
+            Assignment::Gateway(Box::new(GatewayAssignment {
                 instance: "default".into(),
                 sources: vec![SourceName {
                     name: "phone".into(),
@@ -433,7 +437,18 @@ mod tests {
                     hosts: vec!["cams.example".into()],
                     ..AccessRules::default()
                 },
-            }),
+                rtp: vec![RtpAssignment {
+                    name: "wall".into(),
+                    source: 0,
+                    address: "239.1.2.3:5004".parse().unwrap(),
+                    interface: Some("127.0.0.1".parse().unwrap()),
+                    ttl: 4,
+                    fps: 12.5,
+                    mtu: 1400,
+                    width_px: Some(320),
+                    quality: None,
+                }],
+            })),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
         for assignment in assignments {

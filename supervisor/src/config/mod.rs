@@ -12,6 +12,7 @@ mod error;
 mod gateway_keys;
 mod keys;
 mod reference;
+mod rtp_keys;
 mod section;
 mod setting;
 mod source;
@@ -23,6 +24,7 @@ pub use error::ConfigError;
 #[cfg(test)]
 pub(crate) use keys::load_text;
 pub use keys::{Loaded, Options, load};
+pub use rtp_keys::RtpOutput;
 pub(crate) use section::nearest;
 pub use setting::{Origin, Setting, to_toml};
 pub(crate) use source::is_name;
@@ -42,6 +44,8 @@ pub struct Config {
     pub infer: Infer,
     /// `[gateway]`
     pub gateway: Gateway,
+    /// `[rtp.NAME]`, in the order of the file.
+    pub rtp: Vec<RtpOutput>,
     /// `[restart]`
     pub restart: Restart,
     /// `[watchdog]`

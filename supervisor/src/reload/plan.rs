@@ -4,7 +4,7 @@
 //! is new does not compile until it has one too.
 
 use crate::config::{
-    BlackBox, Config, Gateway, Infer, Log, Restart, Segment, SourceConfig, Tls, Watchdog,
+    BlackBox, Config, Gateway, Infer, Log, Restart, RtpOutput, Segment, SourceConfig, Tls, Watchdog,
 };
 use shm_layout::control::{AccessEntry, Role, SourceKind};
 use std::collections::BTreeSet;
@@ -49,6 +49,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         sources,
         infer,
         gateway,
+        rtp,
         restart,
         watchdog,
         segment,
@@ -61,6 +62,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     differ.sources(&old.sources, sources);
     differ.infer(&old.infer, infer);
     differ.gateway(&old.gateway, gateway);
+    differ.rtp(&old.rtp, rtp);
     differ.restart(&old.restart, restart);
     differ.watchdog(&old.watchdog, watchdog);
     differ.segment(&old.segment, segment);
@@ -231,6 +233,18 @@ impl Differ {
         let names: BTreeSet<&str> = gone.chain(come).map(|entry| entry.name.as_str()).collect();
         for name in names {
             self.note(&format!("access.{name}"), true, Concern::Gateway);
+        }
+    }
+
+    fn rtp(&mut self, old: &[RtpOutput], new: &[RtpOutput]) {
+        let is_gone = |was: &&RtpOutput| !new.iter().any(|output| output.name == was.name);
+        for output in old.iter().filter(is_gone) {
+            self.note(&format!("rtp.{}", output.name), true, Concern::Gateway);
+        }
+        for output in new {
+            let was = old.iter().find(|was| was.name == output.name);
+            let key = format!("rtp.{}", output.name);
+            self.note(&key, was != Some(output), Concern::Gateway);
         }
     }
 

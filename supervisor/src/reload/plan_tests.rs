@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 const SOURCES: &str = "[sources.cam]\ntype = \"v4l2\"\n[sources.film]\ntype = \"clip\"\n\
                        [sources.test]\ntype = \"pattern\"\n[sources.own]\ntype = \"push\"\n\
+                       [rtp.wall]\naddress = \"10.0.0.9:5004\"\n\
                        [access.ann]\ntoken_sha256 = \
                        \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n";
 const ANOTHER_TOKEN: &str = "\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"";
@@ -18,7 +19,7 @@ const HASH: &str = "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 72] = [
+const KEYS: [(&str, &str, &str, Concern); 80] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -78,6 +79,14 @@ const KEYS: [(&str, &str, &str, Concern); 72] = [
     ("access.ann", "roles", "[\"push\"]", Concern::Gateway),
     ("access.ann", "token_sha256", ANOTHER_TOKEN, Concern::Gateway),
     ("access.ann", "password_argon2", HASH, Concern::Gateway),
+    ("rtp.wall", "source", "\"film\"", Concern::Gateway),
+    ("rtp.wall", "address", "\"10.0.0.9:5006\"", Concern::Gateway),
+    ("rtp.wall", "interface", "\"10.0.0.1\"", Concern::Gateway),
+    ("rtp.wall", "ttl", "4", Concern::Gateway),
+    ("rtp.wall", "fps", "5.0", Concern::Gateway),
+    ("rtp.wall", "mtu", "1500", Concern::Gateway),
+    ("rtp.wall", "width_px", "320", Concern::Gateway),
+    ("rtp.wall", "quality", "60", Concern::Gateway),
     ("restart", "backoff_min_ms", "101", Concern::InPlace),
     ("restart", "backoff_max_ms", "5001", Concern::InPlace),
     ("restart", "limit", "11", Concern::InPlace),
