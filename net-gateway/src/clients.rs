@@ -4,6 +4,7 @@
 //! reads the counters. It must never hold its lock while a client is served.
 
 use crate::client_record::{ClientRecord, ClientReport, Peer};
+use crate::gatekeeper::caller::Login;
 use shm_layout::MonotonicNs;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -187,6 +188,24 @@ impl Clients {
         // The records are taken out first, so that nobody who comes or leaves waits for the reports.
         let records: Vec<_> = self.records().values().map(Arc::clone).collect();
         records.iter().map(|record| record.report(now)).collect()
+    }
+
+    /// Ends the connection of the client of that number; false if there is none.
+    #[must_use]
+    pub fn end(&self, id: u64) -> bool {
+        let record = self.records().get(&id).map(Arc::clone);
+        record.inspect(|record| record.end()).is_some()
+    }
+
+    /// Ends the connections that live on a login for which `is_over` holds.
+    pub fn end_logins(&self, is_over: impl Fn(&Login) -> bool) {
+        let records: Vec<_> = self.records().values().map(Arc::clone).collect();
+        let lives_on =
+            |record: &&Arc<ClientRecord>| record.caller().login().as_ref().is_some_and(&is_over);
+        records
+            .iter()
+            .filter(lives_on)
+            .for_each(|record| record.end());
     }
 
     fn records(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<ClientRecord>>> {

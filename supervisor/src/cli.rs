@@ -47,6 +47,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show where the page is, also as a QR code for phones, and its certificate's fingerprint
+    Address,
     /// Check the configuration and show each value with where it came from
     CheckConfig(Settings),
     /// Show what is kept of a process that died: the latest, or the one with that ID
@@ -82,6 +84,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a token for a program, show it once, and what goes into the configuration
+    Token(Credential),
+    /// Ask for a password for a person, and show what goes into the configuration
+    Password(Credential),
     /// Recognise gestures in pictures, one line of JSON per picture
     Predict {
         /// The configuration whose models are used
@@ -91,6 +97,20 @@ pub enum Command {
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<PathBuf>,
     },
+}
+
+/// Whom a token or password is for.
+#[derive(Debug, Args)]
+pub struct Credential {
+    /// Its table in the configuration, `[access.NAME]`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What it may do: watch, push, control; several with commas. Without it: as before, else watch
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    pub roles: Option<Vec<String>>,
+    /// Write it into this TOML file; everything else in it stays as it is
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Where the configuration comes from.

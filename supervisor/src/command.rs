@@ -1,11 +1,13 @@
 //! Carries out one verb of the command line.
 
-use crate::cli::{Command, CommandLine};
+use crate::cli::{Command, CommandLine, Credential};
 use crate::config::{self, Options, to_toml};
 use crate::control_socket::{Reply, Request, ask};
+use crate::credentials::verbs;
 use crate::doctor;
 use crate::failure::Failure;
 use crate::instance::{Instance, RuntimeFiles};
+use crate::page_address;
 use crate::postmortem;
 use crate::probe::model_arguments;
 use crate::run;
@@ -15,7 +17,7 @@ use crate::units::Outcome;
 use serde::Serialize;
 use shm_layout::control::{BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange};
 use shm_layout::exit::ExitReason;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -40,6 +42,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Restart { unit } => restart(&instance, &unit),
         Command::Reload => reload(&instance),
         Command::Status { json } => status(&instance, json),
+        Command::Address => address(&instance),
         Command::CheckConfig(settings) => check_config(&settings.into()),
         Command::Postmortem {
             id,
@@ -57,7 +60,17 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Doctor { json, settings } => doctor(&instance, &settings.into(), json),
         Command::ListDevices { json } => list_devices(json),
+        Command::Token(whom) => print(&verbs::token(&credential(&whom))?),
+        Command::Password(whom) => print(&verbs::password(&credential(&whom))?),
         Command::Predict { config, images } => predict(config, &images),
+    }
+}
+
+fn credential(whom: &Credential) -> verbs::For<'_> {
+    verbs::For {
+        name: &whom.name,
+        roles: whom.roles.as_deref(),
+        file: whom.config.as_deref(),
     }
 }
 
@@ -104,6 +117,24 @@ fn status(instance: &Instance, json: bool) -> Result<(), Failure> {
         to_text(&status)
     };
     print(&text)
+}
+
+fn address(instance: &Instance) -> Result<(), Failure> {
+    let status = box_status(instance)?;
+    let page = page_address::of(&status);
+    print(&format!("{page}\n"))?;
+    if let Some(certificate) = &status.tls {
+        print(&format!(
+            "certificate SHA-256 {}\n",
+            certificate.fingerprint
+        ))?;
+    }
+    let is_open = status.http.parse().is_ok_and(page_address::is_open);
+    match page_address::qr_code(&page) {
+        Some(picture) if is_open && io::stdout().is_terminal() => print(&picture),
+        _ if !is_open => print("only this machine can reach it; `gateway.http` opens it\n"),
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String, Failure> {

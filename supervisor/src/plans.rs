@@ -5,12 +5,13 @@
 //! kinds has a place to spare, where a successor starts while its predecessor still serves; the
 //! place that the predecessor leaves is then the one to spare.
 
+use crate::certificate;
 use crate::config::{Config, RtpOutput, SourceConfig};
 use crate::instance::Instance;
 use crate::units::{UnitPlan, Work};
 use shm_layout::control::{
-    Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, RtpAssignment,
-    SourceKind, SourceName,
+    AccessRules, Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role,
+    RtpAssignment, SourceKind, SourceName,
 };
 
 /// Place of the gateway in the process table, at first; the next one is to spare.
@@ -114,6 +115,9 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         staleness_ms: gateway.staleness_ms,
         cors_origins: gateway.cors_origins.clone(),
         trusted_proxies: gateway.trusted_proxies.clone(),
+        tls: certificate::files(&config.tls, instance),
+        has_http_unix: !gateway.http_unix.as_os_str().is_empty(),
+        access: access(config),
         rtp: config
             .rtp
             .iter()
@@ -135,6 +139,19 @@ fn rtp(output: &RtpOutput, sources: &[SourceConfig]) -> RtpAssignment {
         mtu: output.mtu,
         width_px: (output.width_px > 0).then_some(output.width_px),
         quality: (output.quality > 0).then_some(output.quality),
+    }
+}
+
+fn access(config: &Config) -> AccessRules {
+    let gateway = &config.gateway;
+    AccessRules {
+        entries: config.access.clone(),
+        anonymous: gateway.allow_anonymous,
+        hosts: gateway.hosts.clone(),
+        failed_attempts_per_minute: gateway.max_failed_logins_per_minute,
+        max_sessions: gateway.max_sessions as usize,
+        session_idle_s: gateway.session_idle_s,
+        session_max_s: gateway.session_max_s,
     }
 }
 

@@ -219,7 +219,7 @@ pub fn model_arguments(config: &Infer) -> Vec<OsString> {
 }
 
 /// A program's `error: …` and `hint: …` as our own.
-fn refusal(output: &Output) -> Failure {
+pub(crate) fn refusal(output: &Output) -> Failure {
     let text = String::from_utf8_lossy(&output.stderr);
     let line = |prefix: &str| {
         let found = text

@@ -5,8 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it is surprised")]
 
 mod adopt;
+mod auth;
 mod black_box;
 mod clients;
+mod clients_c;
+mod clients_python;
 mod commands;
 mod config;
 mod doctor;
@@ -29,3 +32,5 @@ mod rolling;
 mod rtp;
 mod slow_client;
 mod systemd;
+mod tls;
+mod unix_socket;

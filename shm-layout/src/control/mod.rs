@@ -7,9 +7,16 @@
 //! [`Hello`]; the supervisor answers [`ToWorker::Start`]; the worker sends [`FromWorker::Ready`]
 //! once it works.
 
+mod access;
+mod certificate;
 mod rtp;
 mod status;
 
+pub use access::{
+    ACCESS_NAME_LEN_MAX, AccessEntry, AccessRules, BoxOrder, EndedSession, Permission, Permissions,
+    SessionKey, SessionSeed,
+};
+pub use certificate::{CertificateAnswer, CertificateInfo, TlsFiles};
 pub use rtp::RtpAssignment;
 pub use status::{
     BoxState, BoxStatus, ModelInfo, ReloadState, ReloadStatus, SourceStatus, TrafficReport,
@@ -28,6 +35,8 @@ pub const FD_SEGMENT: i32 = 3;
 pub const FD_HTTP: i32 = 4;
 /// File descriptor on which the gateway inherits its wire-protocol listener.
 pub const FD_WIRE: i32 = 5;
+/// File descriptor on which the gateway inherits its HTTP listener at a path, if it has one.
+pub const FD_HTTP_UNIX: i32 = 6;
 
 /// The program that a unit runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,13 +86,15 @@ pub enum Hello {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum ToWorker {
     /// What to do; the first message.
-    Start(Start),
+    Start(Box<Start>),
     /// How the box is doing: once a second and at every change, to the gateway only.
     Status(Box<BoxStatus>),
     /// Nothing: taking it in shows that the worker listens. A few times a second.
     Ping,
     /// The configuration was changed in what needs no other process.
     Settings(Settings),
+    /// Logins that were ended at a gateway; to every gateway.
+    SessionsEnded(Vec<EndedSession>),
     /// Finish what is in hand and exit with code 0.
     Drain,
 }
@@ -95,6 +106,8 @@ pub struct Start {
     pub assignment: Assignment,
     /// How long to go on after the supervisor is gone, before draining; milliseconds.
     pub orphan_grace_ms: u64,
+    /// The logins at the gateways before; to the gateway only.
+    pub sessions: Option<Box<SessionSeed>>,
 }
 
 /// What a worker can change while it works.
@@ -117,15 +130,25 @@ pub enum FromWorker {
     Source(SourceReport),
     /// What the gateway carries; once a second.
     Traffic(TrafficReport),
+    /// The certificate that the gateway's new clients get; at first and when it changes.
+    Certificate(CertificateInfo),
     /// How long an infer-worker's model takes for a frame with all its networks, measured when it
     /// was loaded, in ms; before [`Self::Ready`].
     Pace {
         /// At least 1.
         frame_ms: u64,
     },
+    /// Somebody logged out at the gateway.
+    SessionEnded(EndedSession),
+    /// A client of the gateway that may do so orders something.
+    Order(BoxOrder),
 }
 
 /// The work of one worker.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each process, and it is sent once"
+)]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Assignment {
     /// For a capture-worker.
@@ -264,6 +287,12 @@ pub struct GatewayAssignment {
     pub trusted_proxies: Vec<String>,
     /// What is sent as RTP.
     pub rtp: Vec<RtpAssignment>,
+    /// Where the certificate for clients is; `None` = they come without TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whether there is a listener at a path, on [`FD_HTTP_UNIX`].
+    pub has_http_unix: bool,
+    /// Who may do what.
+    pub access: AccessRules,
 }
 
 impl GatewayAssignment {
@@ -407,6 +436,22 @@ mod tests {
                     width_px: Some(320),
                     quality: None,
                 }],
+                tls: Some(TlsFiles {
+                    certificate: "/c.pem".into(),
+                    key: "/k.pem".into(),
+                }),
+                has_http_unix: true,
+                access: AccessRules {
+                    entries: vec![AccessEntry {
+                        name: "door".into(),
+                        permissions: Permissions::all(),
+                        token_sha256: Some([7; 32]),
+                        password_argon2: Some("$argon2id$…".into()),
+                    }],
+                    anonymous: Permissions::NONE,
+                    hosts: vec!["cams.example".into()],
+                    ..AccessRules::default()
+                },
             }),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
@@ -414,9 +459,16 @@ mod tests {
             let start = Start {
                 assignment,
                 orphan_grace_ms: 5000,
+                sessions: Some(Box::new(SessionSeed {
+                    key: SessionKey([1; 32]),
+                    ended: vec![EndedSession {
+                        id: [2; 32],
+                        until_s: 3,
+                    }],
+                })),
             };
             let before = format!("{start:?}");
-            sender.send(ToWorker::Start(start)).unwrap();
+            sender.send(ToWorker::Start(Box::new(start))).unwrap();
             let ToWorker::Start(after) = receiver.recv().unwrap() else {
                 panic!("another message")
             };

@@ -1,21 +1,24 @@
 //! Which keys the config file has, and what each may be: one line per key, for reading, for
 //! `check-config` and for the test of the reference file alike.
 //!
-//! Neighbours: `source_keys`, `gateway_keys` and `rtp_keys` have those of the large tables.
+//! Neighbours: `source_keys`, `gateway_keys`, `rtp_keys`, `tls_keys` and `access_keys` have those of
+//! their tables.
 
+use super::access_keys::{access, refuse_open_door};
 use super::document::Document;
 use super::gateway_keys::gateway;
 use super::rtp_keys::outputs;
 use super::section::{Section, unknown_key};
 use super::setting::Setting;
 use super::source_keys::sources;
+use super::tls_keys::tls;
 use super::{Config, ConfigError};
 use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The tables of the file.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 11] = [
     "sources",
     "infer",
     "gateway",
@@ -24,6 +27,8 @@ const SECTIONS: [&str; 9] = [
     "segment",
     "log",
     "black_box",
+    "tls",
+    "access",
     "rtp",
 ];
 
@@ -96,12 +101,16 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
     };
     section(1, infer)?;
     section(2, gateway)?;
+    section(8, tls)?;
     section(3, restart)?;
     section(4, watchdog)?;
     section(5, segment)?;
     section(6, log)?;
     section(7, black_box)?;
-    outputs(document, tables[8], options, config, settings)?;
+    outputs(document, tables[10], options, config, settings)?;
+    access(document, tables[9], options, config, settings)?;
+    let file = document.map(|document| document.path.as_path());
+    refuse_open_door(config, settings, file)?;
     Ok(loaded)
 }
 

@@ -122,7 +122,7 @@ fn greet(
 }
 
 fn write(start: Start, outgoing: &Receiver<ToWorker>, commands: &IpcSender<ToWorker>) {
-    let mut message = ToWorker::Start(start);
+    let mut message = ToWorker::Start(Box::new(start));
     // Ends when the worker is gone, or when the main loop closed the channel.
     while commands.send(message).is_ok() {
         match outgoing.recv() {
@@ -151,6 +151,7 @@ mod tests {
         Start {
             assignment: Assignment::Infer(infer),
             orphan_grace_ms: 5_000,
+            sessions: None,
         }
     }
 

@@ -9,5 +9,6 @@ pub mod http;
 pub mod metrics;
 pub mod multipart;
 pub mod rtp;
+pub mod tls;
 pub mod websocket;
 pub mod wire;
