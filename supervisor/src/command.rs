@@ -15,6 +15,7 @@ use crate::units::Outcome;
 use serde::Serialize;
 use shm_layout::control::{BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange};
 use shm_layout::exit::ExitReason;
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -58,6 +59,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Doctor { json, settings } => doctor(&instance, &settings.into(), json),
         Command::ListDevices { json } => list_devices(json),
         Command::Predict { config, images } => predict(config, &images),
+        Command::Eval(what) => with_models("eval", what.config.clone(), what.arguments()),
     }
 }
 
@@ -265,15 +267,25 @@ fn list_devices(json: bool) -> Result<(), Failure> {
 
 /// Becomes `infer-worker predict`.
 fn predict(config: Option<PathBuf>, images: &[PathBuf]) -> Result<(), Failure> {
+    let images = images.iter().map(|image| image.clone().into_os_string());
+    with_models("predict", config, ["--".into()].into_iter().chain(images))
+}
+
+/// Becomes infer-worker's `verb` with the models of the configuration.
+fn with_models(
+    verb: &str,
+    config: Option<PathBuf>,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<(), Failure> {
     let options = Options {
         file: config,
         ..Options::default()
     };
     let infer = config::load(&options)?.config.infer;
     let mut command = Siblings::find()?.command(Role::Infer);
-    command.arg("predict").args(model_arguments(&infer));
+    command.arg(verb).args(model_arguments(&infer));
     command.args(["--max-hands".to_owned(), infer.max_hands.to_string()]);
-    command.arg("--").args(images);
+    command.args(arguments);
     Err(Failure::System {
         what: "start infer-worker",
         source: command.exec(),

@@ -13,7 +13,7 @@ const SOURCES: &str = "[sources.cam]\ntype = \"v4l2\"\n[sources.film]\ntype = \"
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 57] = [
+const KEYS: [(&str, &str, &str, Concern); 58] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -37,6 +37,7 @@ const KEYS: [(&str, &str, &str, Concern); 57] = [
     ("sources.own", "hold_ms", "501", Concern::Pushed(3)),
     ("infer", "workers", "3", Concern::Fixed),
     ("infer", "profile", "\"lite\"", Concern::Infer),
+    ("infer", "gestures", "\"canned\"", Concern::Infer),
     ("infer", "manifest", "\"/m.toml\"", Concern::Infer),
     ("infer", "max_hands", "4", Concern::Infer),
     ("infer", "idle_fps", "5", Concern::Infer),
