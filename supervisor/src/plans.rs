@@ -126,7 +126,6 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
             .iter()
             .map(|output| rtp(output, sources))
             .collect(),
-<<<<<<< HEAD
     }
 }
 
@@ -140,8 +139,6 @@ fn access(config: &Config) -> AccessRules {
         max_sessions: gateway.max_sessions as usize,
         session_idle_s: gateway.session_idle_s,
         session_max_s: gateway.session_max_s,
-=======
->>>>>>> data
     }
 }
 
@@ -158,22 +155,6 @@ fn rtp(output: &RtpOutput, sources: &[SourceConfig]) -> RtpAssignment {
         mtu: output.mtu,
         width_px: (output.width_px > 0).then_some(output.width_px),
         quality: (output.quality > 0).then_some(output.quality),
-<<<<<<< HEAD
-=======
-    }
-}
-
-fn access(config: &Config) -> AccessRules {
-    let gateway = &config.gateway;
-    AccessRules {
-        entries: config.access.clone(),
-        anonymous: gateway.allow_anonymous,
-        hosts: gateway.hosts.clone(),
-        failed_attempts_per_minute: gateway.max_failed_logins_per_minute,
-        max_sessions: gateway.max_sessions as usize,
-        session_idle_s: gateway.session_idle_s,
-        session_max_s: gateway.session_max_s,
->>>>>>> data
     }
 }
 

@@ -287,22 +287,14 @@ pub struct GatewayAssignment {
     pub cors_origins: Vec<String>,
     /// Addresses and networks whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<String>,
-<<<<<<< HEAD
-=======
-    /// What is sent as RTP.
-    pub rtp: Vec<RtpAssignment>,
->>>>>>> data
     /// Where the certificate for clients is; `None` = they come without TLS.
     pub tls: Option<TlsFiles>,
     /// Whether there is a listener at a path, on [`FD_HTTP_UNIX`].
     pub has_http_unix: bool,
     /// Who may do what.
     pub access: AccessRules,
-<<<<<<< HEAD
     /// What is sent as RTP.
     pub rtp: Vec<RtpAssignment>,
-=======
->>>>>>> data
 }
 
 impl GatewayAssignment {
@@ -436,20 +428,6 @@ mod tests {
                 staleness_ms: 2000,
                 cors_origins: vec!["https://a.example".into()],
                 trusted_proxies: vec!["10.0.0.0/8".into()],
-<<<<<<< HEAD
-=======
-                rtp: vec![RtpAssignment {
-                    name: "wall".into(),
-                    source: 0,
-                    address: "239.1.2.3:5004".parse().unwrap(),
-                    interface: Some("127.0.0.1".parse().unwrap()),
-                    ttl: 4,
-                    fps: 12.5,
-                    mtu: 1400,
-                    width_px: Some(320),
-                    quality: None,
-                }],
->>>>>>> data
                 tls: Some(TlsFiles {
                     certificate: "/c.pem".into(),
                     key: "/k.pem".into(),
@@ -466,7 +444,6 @@ mod tests {
                     hosts: vec!["cams.example".into()],
                     ..AccessRules::default()
                 },
-<<<<<<< HEAD
                 rtp: vec![RtpAssignment {
                     name: "wall".into(),
                     source: 0,
@@ -479,9 +456,6 @@ mod tests {
                     quality: None,
                 }],
             })),
-=======
-            }),
->>>>>>> data
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
         for assignment in assignments {

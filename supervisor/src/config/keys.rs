@@ -102,7 +102,6 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
         read(&mut section, config)?;
         section.finish()
     };
-<<<<<<< HEAD
     section("infer", infer)?;
     section("gateway", gateway)?;
     section("tls", tls)?;
@@ -115,20 +114,6 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
     let file = document.map(|document| document.path.as_path());
     refuse_open_door(config, settings, file)?;
     outputs(document, table("rtp"), options, config, settings)?;
-=======
-    section(1, infer)?;
-    section(2, gateway)?;
-    section(8, tls)?;
-    section(3, restart)?;
-    section(4, watchdog)?;
-    section(5, segment)?;
-    section(6, log)?;
-    section(7, black_box)?;
-    outputs(document, tables[10], options, config, settings)?;
-    access(document, tables[9], options, config, settings)?;
-    let file = document.map(|document| document.path.as_path());
-    refuse_open_door(config, settings, file)?;
->>>>>>> data
     Ok(loaded)
 }
 

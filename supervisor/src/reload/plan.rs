@@ -207,21 +207,6 @@ impl Differ {
         }
     }
 
-<<<<<<< HEAD
-=======
-    fn rtp(&mut self, old: &[RtpOutput], new: &[RtpOutput]) {
-        let is_gone = |was: &&RtpOutput| !new.iter().any(|output| output.name == was.name);
-        for output in old.iter().filter(is_gone) {
-            self.note(&format!("rtp.{}", output.name), true, Concern::Gateway);
-        }
-        for output in new {
-            let was = old.iter().find(|was| was.name == output.name);
-            let key = format!("rtp.{}", output.name);
-            self.note(&key, was != Some(output), Concern::Gateway);
-        }
-    }
-
->>>>>>> data
     /// While there is no TLS its files are nobody's; further names go into the box's own
     /// certificate, which the gateway takes by itself.
     fn tls(&mut self, old: &Tls, new: &Tls) {
@@ -251,7 +236,6 @@ impl Differ {
         let names: BTreeSet<&str> = gone.chain(come).map(|entry| entry.name.as_str()).collect();
         for name in names {
             self.note(&format!("access.{name}"), true, Concern::Gateway);
-<<<<<<< HEAD
         }
     }
 
@@ -264,8 +248,6 @@ impl Differ {
             let was = old.iter().find(|was| was.name == output.name);
             let key = format!("rtp.{}", output.name);
             self.note(&key, was != Some(output), Concern::Gateway);
-=======
->>>>>>> data
         }
     }
 
