@@ -3,8 +3,8 @@ pickles behind their length over TCP, with a thread for each client.
 
     classic.py CLIP FPS
 
-Prints its port. A message is struct.pack("Q", length) and the pickle of (time of capture, JPEG), as the
-tutorials have it; clients' threads poll the Manager every millisecond for a newer frame.
+Prints its port. A message is struct.pack("Q", length) and the pickle of (time at which the frame was due, JPEG), as
+the tutorials have it; clients' threads poll the Manager every millisecond for a newer frame.
 """
 
 import multiprocessing
@@ -25,11 +25,11 @@ def frames_of(path):
 
 
 def capture(shared, path, fps):
-    frames, began = frames_of(path), time.monotonic()
+    frames, began, began_wall = frames_of(path), time.monotonic(), time.time()
     number = 0
     while True:
         time.sleep(max(0.0, began + number / fps - time.monotonic()))
-        shared["frame"] = (number + 1, time.time(), frames[number % len(frames)])
+        shared["frame"] = (number + 1, began_wall + number / fps, frames[number % len(frames)])
         number += 1
 
 

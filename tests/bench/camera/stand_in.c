@@ -4,7 +4,7 @@
  *   cc -shared -fPIC -O2 -o stand_in.so stand_in.c
  *   LD_PRELOAD=./stand_in.so STAND_IN_CLIP=clip.mjpeg STAND_IN_FPS=30 ustreamer -d /dev/video0 …
  *
- * With STAND_IN_STAMP set it writes the time at which a frame is taken over the digits behind `TS=` in the
+ * With STAND_IN_STAMP set it writes the time at which a frame was due over the digits behind `TS=` in the
  * comment that the frame begins with: 16 hexadecimal ones, microseconds since 1970.
  *
  * Only so that a neighbour that reads nothing but cameras gets the very frames that Wigwag plays from
@@ -36,6 +36,8 @@ static uint8_t *clip;
 static size_t clip_size, frame_at[FRAMES_MAX + 1], frame_count, largest;
 static long fps = 30;
 static int is_stamping;
+/* When the timer started, nanoseconds since 1970, and how often it has expired since. */
+static uint64_t started_ns, expired;
 static int device = -1;
 static uint8_t *buffers[BUFFERS_MAX];
 static unsigned queue[BUFFERS_MAX], queued, buffer_count;
@@ -221,10 +223,8 @@ static int give_buffer(const struct v4l2_buffer *buffer) {
 static void stamp(uint8_t *jpeg, size_t len) {
     enum { MARK_AT = 6, DIGITS_AT = MARK_AT + 3, DIGITS = 16 };
     if (!is_stamping || len < DIGITS_AT + DIGITS || memcmp(jpeg + MARK_AT, "TS=", 3)) return;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     char digits[DIGITS + 1];
-    uint64_t us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    uint64_t us = (started_ns + expired * (1000000000 / (uint64_t)fps)) / 1000;
     snprintf(digits, sizeof digits, "%016llx", (unsigned long long)us);
     memcpy(jpeg + DIGITS_AT, digits, DIGITS);
 }
@@ -232,6 +232,7 @@ static void stamp(uint8_t *jpeg, size_t len) {
 static int take_frame(struct v4l2_buffer *buffer) {
     uint64_t due;
     if (!queued || read(device, &due, sizeof due) < 0) return refuse(EAGAIN);
+    expired += due;
     unsigned index = queue[0];
     memmove(queue, queue + 1, --queued * sizeof *queue);
     size_t frame = sequence % frame_count, len = frame_at[frame + 1] - frame_at[frame];
@@ -250,6 +251,10 @@ static int take_frame(struct v4l2_buffer *buffer) {
 
 static int set_timer(long every_ns) {
     struct itimerspec timer = {{0, every_ns}, {0, every_ns}};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    started_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    expired = 0;
     return timerfd_settime(device, 0, &timer, NULL);
 }
 

@@ -60,6 +60,8 @@ const QUIET: Duration = Duration::from_secs(4);
 /// on a busy machine a socket is later than a clock that jumps.
 const PATIENCE: u32 = 10_000;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// From one frame to the next while a connection is to end: longer than any `?fps=` asks to wait.
+const FRAME_STEP_NS: u64 = 20_000_000_000;
 
 /// What is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,19 +262,22 @@ async fn end(hub: &Hub, mut serving: JoinHandle<()>) {
             Ok(ended) => return ended.expect("no panic"),
             Err(_later) => {
                 std::thread::sleep(LOOK_EVERY);
-                offer(hub, MonotonicNs::now().0 + u64::from(number));
+                offer(
+                    hub,
+                    MonotonicNs::now().0 + u64::from(number + 1) * FRAME_STEP_NS,
+                );
             }
         }
     }
     panic!("the connection outlives its client");
 }
 
-/// Another frame of the source that is watched.
-fn offer(hub: &Hub, sequence: u64) {
+/// Another frame of the source that is watched, captured at that moment; its sequence is the same.
+fn offer(hub: &Hub, captured_ns: u64) {
     let facts = FrameFacts {
-        sequence,
+        sequence: captured_ns,
         capture_time_us: wall_us(),
-        captured: MonotonicNs::now(),
+        captured: MonotonicNs(captured_ns),
         width_px: 64,
         height_px: 48,
     };

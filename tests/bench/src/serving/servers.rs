@@ -4,6 +4,7 @@
 use super::frames;
 use super::stream::Protocol;
 use crate::options::Options;
+use crate::peer::is_live;
 use crate::product::{RunningBox, SOURCE, Setup};
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
@@ -77,6 +78,7 @@ pub enum Running {
 /// What is no box.
 #[derive(Debug)]
 pub struct Other {
+    kind: Kind,
     child: Child,
     address: SocketAddr,
     _folder: TempDir,
@@ -124,6 +126,7 @@ impl Running {
                     .arg(format!("--port={}", address.port()));
                 let child = spawn(command, Stdio::null())?;
                 Self::Other(Other {
+                    kind,
                     child,
                     address,
                     _folder: folder,
@@ -143,6 +146,7 @@ impl Running {
                 BufReader::new(said).read_line(&mut port)?;
                 let port = port.trim().parse().context("classic.py names no port")?;
                 Self::Other(Other {
+                    kind,
                     child,
                     address: SocketAddr::from(([127, 0, 0, 1], port)),
                     _folder: folder,
@@ -154,11 +158,22 @@ impl Running {
 
     fn served(self) -> Result<Self> {
         let began = Instant::now();
-        while TcpStream::connect(self.address()).is_err() {
+        while !self.is_live() {
             ensure!(began.elapsed() < PATIENCE, "it does not serve: {self:?}");
             std::thread::sleep(LOOK);
         }
         Ok(self)
+    }
+
+    fn is_live(&self) -> bool {
+        match self {
+            Self::Other(Other {
+                kind: Kind::Ustreamer,
+                address,
+                ..
+            }) => is_live(*address),
+            running => TcpStream::connect(running.address()).is_ok(),
+        }
     }
 
     /// Where clients connect.
