@@ -32,6 +32,19 @@ pub struct Door<P> {
     pub on_plain: P,
 }
 
+impl<P> Door<P> {
+    /// Tells a connection that is one too many why it is closed, as far as that goes without
+    /// waiting. For TLS the client would have to be waited for: there it is closed without a word.
+    fn refuse(&self, stream: &Socket) {
+        if self.greeter.is_none() {
+            let _sent = stream.try_write(&self.refusal);
+        }
+        // What the client sent already is read away: closing on unread bytes would make the kernel
+        // reset the connection, and the client would not see the answer.
+        let _read = stream.try_read(&mut [0; 1024]);
+    }
+}
+
 /// Serves connections until the gateway stops, then returns when the last one has ended.
 pub async fn accept_loop<P, Q, F, S>(listener: Listener, hub: Arc<Hub>, door: Door<P>, serve: F)
 where
@@ -54,13 +67,13 @@ where
         match accepted {
             Ok((stream, _)) if tasks.len() >= hub.limits().max_connections() => {
                 hub.connections().refused.fetch_add(1, Ordering::Relaxed);
-                refuse(&stream, &door.refusal);
+                door.refuse(&stream);
             }
             Ok((stream, address)) => {
-                let Some(visit) = hub.let_in(address) else {
+                let Some(visit) = hub.let_in(address, stream.is_unix()) else {
                     let refused = &hub.connections().refused_address;
                     refused.fetch_add(1, Ordering::Relaxed);
-                    refuse(&stream, &door.refusal);
+                    door.refuse(&stream);
                     continue;
                 };
                 let Some((io, peer)) = prepare(stream, address, &hub) else {
@@ -118,13 +131,4 @@ fn prepare(stream: Socket, address: IpAddr, hub: &Hub) -> Option<(GuardedIo, Pee
             None
         }
     }
-}
-
-/// Tells a connection that is one too many why it is closed, as far as that goes without waiting.
-/// Under TLS it would have to wait for the client, so there it is closed without a word.
-fn refuse(stream: &Socket, refusal: &[u8]) {
-    let _sent = stream.try_write(refusal);
-    // What the client sent already is read away: closing on unread bytes would make the kernel
-    // reset the connection, and the client would not see the answer.
-    let _read = stream.try_read(&mut [0; 1024]);
 }

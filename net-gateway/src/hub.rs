@@ -183,10 +183,11 @@ impl Hub {
     }
 
     /// Counts one more connection from there; `None` when the address has too many. A trusted proxy
-    /// has as many as it needs: the clients behind it are limited one by one.
+    /// has as many as it needs, and so has one at the Unix socket: the clients behind it are limited
+    /// one by one.
     #[must_use]
-    pub fn let_in(&self, address: IpAddr) -> Option<Option<Visit>> {
-        if self.access.trusts(address) {
+    pub fn let_in(&self, address: IpAddr, is_unix: bool) -> Option<Option<Visit>> {
+        if is_unix || self.access.trusts(address) {
             return Some(None);
         }
         self.per_address.enter(address).map(Some)

@@ -6,7 +6,7 @@
 //! that is replaced before it ends. The gateway takes changed files by itself.
 
 use crate::black_box::state_folder;
-use crate::config::Tls;
+use crate::config::{Config, Tls, is_host_name};
 use crate::failure::Failure;
 use crate::instance::Instance;
 use crate::machine;
@@ -64,10 +64,15 @@ pub fn files(tls: &Tls, instance: &Instance) -> Option<TlsFiles> {
 /// [`Failure`] says why it cannot be used, or made.
 pub fn ensure(
     siblings: &Siblings,
-    tls: &Tls,
+    config: &Config,
     instance: &Instance,
 ) -> Result<Option<CertificateInfo>, Failure> {
-    let names = if is_own(tls) { names(tls) } else { Vec::new() };
+    let tls = &config.tls;
+    let names = if is_own(tls) {
+        names(config)
+    } else {
+        Vec::new()
+    };
     look(siblings, tls, instance, &names)
 }
 
@@ -136,8 +141,12 @@ fn look(
 }
 
 /// Every name that the box goes by.
-fn names(tls: &Tls) -> Vec<String> {
-    all_names(machine::host_name(), machine::addresses(), &tls.names)
+fn names(config: &Config) -> Vec<String> {
+    let hosts = config.gateway.hosts.iter();
+    // They are for the `Host` header, which knows names that no certificate can have.
+    let hosts = hosts.filter(|host| is_host_name(host));
+    let more: Vec<String> = hosts.chain(&config.tls.names).cloned().collect();
+    all_names(machine::host_name(), machine::addresses(), &more)
 }
 
 /// The same from its parts. Pure; the first is the certificate's subject.
@@ -186,21 +195,23 @@ impl Renewal {
 
     /// Looks at it again when an hour has passed, on a thread of its own. Only its end counts
     /// then: an address that came and went is no reason for clients to be asked anew.
-    pub fn turn(&mut self, tls: &Tls, now: MonotonicNs) {
+    pub fn turn(&mut self, config: &Config, now: MonotonicNs) {
+        let tls = &config.tls;
         if now.since(self.last) < LOOK_EVERY || !tls.enabled || !is_own(tls) {
             return;
         }
         self.last = now;
-        let (siblings, instance, tls) = (self.siblings.clone(), self.instance.clone(), tls.clone());
+        let (siblings, instance) = (self.siblings.clone(), self.instance.clone());
+        let config = config.clone();
         let thread = std::thread::Builder::new().name("certificate".to_owned());
         let looked = thread.spawn(move || {
             let now_s = wall_us() / 1_000_000;
-            let present = check(&siblings, &tls, &instance);
+            let present = check(&siblings, &config.tls, &instance);
             let is_good = |info: CertificateInfo| !info.ends_soon(now_s);
             if present.is_ok_and(|info| info.is_some_and(is_good)) {
                 return;
             }
-            if let Err(failure) = ensure(&siblings, &tls, &instance) {
+            if let Err(failure) = ensure(&siblings, &config, &instance) {
                 tracing::error!("the certificate: {}", failure.in_full());
             }
         });

@@ -3,6 +3,7 @@
 use crate::config::Options;
 use crate::instance::Instance;
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Wigwag: cameras in, recognised hand gestures and live video out.
@@ -97,6 +98,46 @@ pub enum Command {
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<PathBuf>,
     },
+    /// Count how often labelled pictures or clips are recognised: per class, confusions, time
+    Eval(Evaluation),
+}
+
+/// What is evaluated, and how the result is told.
+#[derive(Debug, Args)]
+pub struct Evaluation {
+    /// The configuration whose models are used
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
+    #[arg(long, value_name = "PARTS")]
+    margin: Option<f32>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Write the confusion matrix to this file, as PNG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+    /// A folder of pictures for each class, or clips, each with a labels.json
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+impl Evaluation {
+    /// What infer-worker is to be told, beside its models.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        if let Some(margin) = self.margin {
+            arguments.extend(["--margin".into(), margin.to_string().into()]);
+        }
+        if let Some(picture) = &self.picture {
+            arguments.extend(["--picture".into(), picture.into()]);
+        }
+        if self.json {
+            arguments.push("--json".into());
+        }
+        arguments.extend(["--".into(), self.folder.clone().into()]);
+        arguments
+    }
 }
 
 /// Whom a token or password is for.
@@ -160,6 +201,26 @@ mod tests {
             "{help}"
         );
         assert!(help.lines().all(|line| line.chars().count() <= 100));
+    }
+
+    #[test]
+    fn eval_passes_on_what_it_was_told() {
+        let line = [
+            "supervisor",
+            "eval",
+            "--json",
+            "--margin",
+            "0.5",
+            "--picture",
+            "m.png",
+            "-",
+        ];
+        let parsed = CommandLine::try_parse_from(line).unwrap();
+        let Command::Eval(what) = parsed.command else {
+            panic!("another verb");
+        };
+        let told = ["--margin", "0.5", "--picture", "m.png", "--json", "--", "-"];
+        assert_eq!(what.arguments(), told);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::units::Outcome;
 use serde::Serialize;
 use shm_layout::control::{BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange};
 use shm_layout::exit::ExitReason;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -63,6 +64,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Token(whom) => print(&verbs::token(&credential(&whom))?),
         Command::Password(whom) => print(&verbs::password(&credential(&whom))?),
         Command::Predict { config, images } => predict(config, &images),
+        Command::Eval(what) => with_models("eval", what.config.clone(), what.arguments()),
     }
 }
 
@@ -296,15 +298,25 @@ fn list_devices(json: bool) -> Result<(), Failure> {
 
 /// Becomes `infer-worker predict`.
 fn predict(config: Option<PathBuf>, images: &[PathBuf]) -> Result<(), Failure> {
+    let images = images.iter().map(|image| image.clone().into_os_string());
+    with_models("predict", config, ["--".into()].into_iter().chain(images))
+}
+
+/// Becomes infer-worker's `verb` with the models of the configuration.
+fn with_models(
+    verb: &str,
+    config: Option<PathBuf>,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<(), Failure> {
     let options = Options {
         file: config,
         ..Options::default()
     };
     let infer = config::load(&options)?.config.infer;
     let mut command = Siblings::find()?.command(Role::Infer);
-    command.arg("predict").args(model_arguments(&infer));
+    command.arg(verb).args(model_arguments(&infer));
     command.args(["--max-hands".to_owned(), infer.max_hands.to_string()]);
-    command.arg("--").args(images);
+    command.args(arguments);
     Err(Failure::System {
         what: "start infer-worker",
         source: command.exec(),

@@ -85,6 +85,7 @@ fn infer(lane: usize, sources: &[SourceConfig], config: &Config) -> InferAssignm
         sources: sources.iter().map(|source| source.name.clone()).collect(),
         manifest: (!infer.manifest.as_os_str().is_empty()).then(|| infer.manifest.clone()),
         profile: infer.profile.clone(),
+        gestures: infer.gestures.clone(),
         max_hands: infer.max_hands as usize,
         idle_fps: infer.idle_fps,
     }

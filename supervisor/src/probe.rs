@@ -212,6 +212,9 @@ impl ModelCheck {
 #[must_use]
 pub fn model_arguments(config: &Infer) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["--profile".into(), config.profile.clone().into()];
+    if !config.gestures.is_empty() {
+        arguments.extend(["--gestures".into(), config.gestures.clone().into()]);
+    }
     if !config.manifest.as_os_str().is_empty() {
         arguments.extend(["--manifest".into(), config.manifest.clone().into()]);
     }

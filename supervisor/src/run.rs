@@ -58,7 +58,7 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let name = SegmentName::new(instance.name());
     let left = orphans::look(&name)?;
     let sources = look_around(&siblings, &config)?;
-    let certificate = certificate::ensure(&siblings, &config.tls, instance)?;
+    let certificate = certificate::ensure(&siblings, &config, instance)?;
     let workers = config.infer.worker_count(cores());
     let (mut segment, orphans) = segment_for(name, left, &sources, workers, &config)?;
     let gateway = orphans.iter().find(|orphan| orphan.role == Role::Gateway);

@@ -250,6 +250,8 @@ pub struct InferAssignment {
     pub manifest: Option<PathBuf>,
     /// Profile within the manifest.
     pub profile: String,
+    /// Set of gestures within the manifest; empty = the profile's own.
+    pub gestures: String,
     /// Most hands to look for, 1..=`prediction::HANDS_MAX`.
     pub max_hands: usize,
     /// Least looks per second at a source in which nobody shows a hand.
@@ -395,6 +397,7 @@ mod tests {
                 sources: vec!["cam0".into()],
                 manifest: Some("/m/manifest.toml".into()),
                 profile: "lite".into(),
+                gestures: "canned".into(),
                 max_hands: 2,
                 idle_fps: 10,
             }),

@@ -136,6 +136,8 @@ fn infer(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigErr
     let infer = &mut config.infer;
     section.integer("workers", 0..=WORKERS_MAX, &mut infer.workers)?;
     section.choice("profile", &["full", "lite"], &mut infer.profile)?;
+    let expected = "a set of gestures of the manifest";
+    section.text("gestures", expected, &mut infer.gestures)?;
     section.path(
         "manifest",
         "the path of a model manifest",

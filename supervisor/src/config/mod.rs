@@ -69,6 +69,8 @@ pub struct Infer {
     pub workers: u32,
     /// Which set of models of the manifest runs: `full` or `lite`.
     pub profile: String,
+    /// Which set of gestures of the manifest is told apart; empty = the profile's own.
+    pub gestures: String,
     /// Path of the model manifest; empty = the models that came with Wigwag.
     pub manifest: PathBuf,
     /// Most hands that are looked for in one frame.
@@ -212,6 +214,7 @@ impl Default for Infer {
         Self {
             workers: 0,
             profile: "full".to_owned(),
+            gestures: String::new(),
             manifest: PathBuf::new(),
             max_hands: 2,
             idle_fps: 10,

@@ -145,6 +145,7 @@ mod tests {
             sources: vec!["cam0".to_owned()],
             manifest: None,
             profile: "full".to_owned(),
+            gestures: String::new(),
             max_hands: 2,
             idle_fps: 10,
         };

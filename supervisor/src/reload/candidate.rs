@@ -88,7 +88,7 @@ impl Inquiry {
         let (setup, changes) = looked_at?;
         let model = model?;
         // Also if no key has changed: a file that cannot be used is refused before it is taken.
-        certificate::ensure(&self.siblings, &setup.config.tls, &self.instance)?;
+        certificate::ensure(&self.siblings, &setup.config, &self.instance)?;
         let is_moved = changes
             .iter()
             .any(|change| change.concern == Concern::Listeners);

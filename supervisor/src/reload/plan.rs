@@ -116,12 +116,15 @@ impl Differ {
         let Infer {
             workers,
             profile,
+            gestures,
             manifest,
             max_hands,
             idle_fps,
         } = new;
         self.note("infer.workers", *workers != old.workers, Concern::Fixed);
         self.note("infer.profile", *profile != old.profile, Concern::Infer);
+        let differs = *gestures != old.gestures;
+        self.note("infer.gestures", differs, Concern::Infer);
         self.note("infer.manifest", *manifest != old.manifest, Concern::Infer);
         let differs = *max_hands != old.max_hands;
         self.note("infer.max_hands", differs, Concern::Infer);

@@ -19,7 +19,7 @@ const HASH: &str = "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 80] = [
+const KEYS: [(&str, &str, &str, Concern); 81] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -43,6 +43,7 @@ const KEYS: [(&str, &str, &str, Concern); 80] = [
     ("sources.own", "hold_ms", "501", Concern::Pushed(3)),
     ("infer", "workers", "3", Concern::Fixed),
     ("infer", "profile", "\"lite\"", Concern::Infer),
+    ("infer", "gestures", "\"canned\"", Concern::Infer),
     ("infer", "manifest", "\"/m.toml\"", Concern::Infer),
     ("infer", "max_hands", "4", Concern::Infer),
     ("infer", "idle_fps", "5", Concern::Infer),

@@ -141,8 +141,8 @@ impl<'s> RunningBox<'s> {
                     self.units.go_on_replacing();
                     self.units.replace_adopted();
                     self.go_on_reloading();
-                    let tls = &self.reloader.setup().config.tls;
-                    self.renewal.turn(tls, last_tick);
+                    let config = &self.reloader.setup().config;
+                    self.renewal.turn(config, last_tick);
                 }
             }
             self.tell();

@@ -7,15 +7,19 @@
 
 use crate::memory;
 use net_gateway::access::Access;
+use net_gateway::client_io::ClientIo;
+use net_gateway::client_record::Peer;
 use net_gateway::clients::ClientLimits;
 use net_gateway::frame_message::{FrameFacts, FrameMessage};
+use net_gateway::gatekeeper::Gatekeeper;
 use net_gateway::guarded_io::GuardedIo;
 use net_gateway::hub::{Hub, Limits};
 use net_gateway::picture_feed::Picture;
 use net_gateway::push::inspect::inspect;
 use net_gateway::push::{Desk, Press};
+use net_gateway::socket::Socket;
 use net_gateway::{http, wire};
-use shm_layout::control::{PushLimits, SourceName};
+use shm_layout::control::{AccessEntry, AccessRules, Permissions, PushLimits, SourceName};
 use shm_layout::layout::{Geometry, RingGeometry};
 use shm_layout::{Generation, Hand, Label, MonotonicNs, Prediction, Segment, Sequence, wall_us};
 use socket2::SockRef;
@@ -39,6 +43,14 @@ pub const PUSH_LIMITS: PushLimits = PushLimits {
 /// Most memory that one connection may cost: the largest frame twice, buffers, tasks, the answer, and
 /// this side's copy of it.
 const CONNECTION_BYTES_MAX: usize = 2 * PUSH_LIMITS.max_frame_bytes as usize + (3 << 20);
+/// What checking a password takes, by design: one at a time.
+const PASSWORD_BYTES: usize = 20 << 20;
+/// The one token that is known, and its SHA-256.
+pub const TOKEN: &str = "wigwag-secret-token";
+const TOKEN_SHA256: [u8; 32] = [
+    0x45, 0x10, 0x9f, 0x4a, 0x0b, 0xc0, 0x2f, 0xc2, 0x12, 0x22, 0x4c, 0xed, 0x3b, 0x60, 0xe6, 0xbb,
+    0xa3, 0x1b, 0xc4, 0x92, 0x6c, 0xbd, 0xa2, 0x24, 0x89, 0x5d, 0xce, 0x51, 0x8d, 0x83, 0xc9, 0x24,
+];
 /// Place of the gateway in the process table.
 const PLACE: usize = 3;
 /// When nothing was said for so long, the client hangs up: longer than a snapshot waits for a frame,
@@ -48,14 +60,36 @@ const QUIET: Duration = Duration::from_secs(4);
 /// on a busy machine a socket is later than a clock that jumps.
 const PATIENCE: u32 = 10_000;
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+/// From one frame to the next while a connection is to end: longer than any `?fps=` asks to wait.
+const FRAME_STEP_NS: u64 = 20_000_000_000;
 
-/// Who listens.
-#[derive(Debug, Clone, Copy)]
+/// What is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// HTTP and WebSocket.
     Http,
     /// The wire protocol.
     Wire,
+}
+
+/// Who can reach the listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// This machine alone: everybody may do everything.
+    Loopback,
+    /// Other machines: who they are is asked.
+    Network,
+}
+
+impl Reach {
+    /// Chosen by a byte of the input.
+    #[must_use]
+    pub fn of(byte: u8) -> Self {
+        match byte & 1 {
+            0 => Self::Loopback,
+            _ => Self::Network,
+        }
+    }
 }
 
 struct Gateway {
@@ -78,10 +112,13 @@ thread_local! {
 /// When the connection does not end with its client, leaves a client behind that is gone, costs too
 /// much memory, or a frame was published that is no good one.
 #[must_use]
-pub fn converse(side: Side, bytes: &[u8]) -> Vec<u8> {
-    GATEWAY.with_borrow_mut(|gateway| {
-        memory::bounded(CONNECTION_BYTES_MAX, || gateway.converse(side, bytes))
-    })
+pub fn converse(side: Side, reach: Reach, bytes: &[u8]) -> Vec<u8> {
+    let mut limit = CONNECTION_BYTES_MAX;
+    if side == Side::Http {
+        limit += PASSWORD_BYTES;
+    }
+    GATEWAY
+        .with_borrow_mut(|gateway| memory::bounded(limit, || gateway.converse(side, reach, bytes)))
 }
 
 impl Gateway {
@@ -114,7 +151,7 @@ impl Gateway {
         }
     }
 
-    fn converse(&mut self, side: Side, bytes: &[u8]) -> Vec<u8> {
+    fn converse(&mut self, side: Side, reach: Reach, bytes: &[u8]) -> Vec<u8> {
         let Self {
             runtime,
             hub,
@@ -130,13 +167,16 @@ impl Gateway {
             let linger = SockRef::from(&client).set_linger(Some(Duration::ZERO));
             linger.expect("a socket");
             let counters = Arc::clone(hub.connections());
-            let io = GuardedIo::new(server, hub.limits().write_timeout, counters);
+            let io = GuardedIo::new(Socket::Tcp(server), hub.limits().write_timeout, counters);
             let (io, its) = (io.expect("a socket"), Arc::clone(hub));
+            let peer = Peer::new(peer.ip(), io.sent(), false).ended_by(io.cut());
+            let peer = peer.at_listener(reach == Reach::Loopback);
+            let io = ClientIo::plain(io);
             let serving = match side {
-                Side::Wire => tokio::spawn(wire::client::serve_connection(its, io, peer.ip())),
+                Side::Wire => tokio::spawn(wire::client::serve_connection(its, io, peer)),
                 Side::Http => {
                     let router = http::router(Arc::clone(&its));
-                    tokio::spawn(http::serve_connection(router, its, io, peer.ip()))
+                    tokio::spawn(http::serve_connection(router, its, io, peer))
                 }
             };
             let work = async {
@@ -222,19 +262,22 @@ async fn end(hub: &Hub, mut serving: JoinHandle<()>) {
             Ok(ended) => return ended.expect("no panic"),
             Err(_later) => {
                 std::thread::sleep(LOOK_EVERY);
-                offer(hub, MonotonicNs::now().0 + u64::from(number));
+                offer(
+                    hub,
+                    MonotonicNs::now().0 + u64::from(number + 1) * FRAME_STEP_NS,
+                );
             }
         }
     }
     panic!("the connection outlives its client");
 }
 
-/// Another frame of the source that is watched.
-fn offer(hub: &Hub, sequence: u64) {
+/// Another frame of the source that is watched, captured at that moment; its sequence is the same.
+fn offer(hub: &Hub, captured_ns: u64) {
     let facts = FrameFacts {
-        sequence,
+        sequence: captured_ns,
         capture_time_us: wall_us(),
-        captured: MonotonicNs::now(),
+        captured: MonotonicNs(captured_ns),
         width_px: 64,
         height_px: 48,
     };
@@ -276,12 +319,28 @@ fn hub() -> Hub {
     );
     let hub = Hub::new(sources.iter().map(|source| source.name.as_str()), limits)
         .with_access(access.expect("addresses"))
+        .with_gatekeeper(gatekeeper())
         .with_desk(Desk::new(&sources));
     offer(&hub, MonotonicNs::now().0);
     if let Some(feed) = hub.sources().first() {
         feed.set_latest_prediction(prediction());
     }
     hub
+}
+
+/// One program is known by its token; passwords are looked at rarely, because each takes long.
+fn gatekeeper() -> Gatekeeper {
+    let rules = AccessRules {
+        entries: vec![AccessEntry {
+            name: "door".to_owned(),
+            permissions: Permissions::all(),
+            token_sha256: Some(TOKEN_SHA256),
+            password_argon2: None,
+        }],
+        failed_attempts_per_minute: 1,
+        ..AccessRules::default()
+    };
+    Gatekeeper::new(&rules, "fuzz", Some("box.local"), None).expect("random numbers")
 }
 
 fn prediction() -> Prediction {

@@ -1,7 +1,9 @@
 //! An HTTP client: whatever its requests are, the first answer is a whole one, never a 500, and a
 //! refusal says why as JSON.
+//!
+//! The first byte chooses the listener, the rest are the bytes behind it.
 
-use crate::gateway::{Side, converse};
+use crate::gateway::{Reach, Side, TOKEN, converse};
 use serde_json::Value;
 
 /// Answers that hyper gives itself, to what is no request; they have no body.
@@ -13,7 +15,10 @@ const NOT_A_REQUEST: [u16; 3] = [400, 414, 431];
 ///
 /// When something is untrue that must be true.
 pub fn run(bytes: &[u8]) {
-    let said = converse(Side::Http, bytes);
+    let Some((choice, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let said = converse(Side::Http, Reach::of(*choice), bytes);
     if !said.is_empty() {
         check_answer(&said, bytes.starts_with(b"HEAD "));
     }
@@ -90,7 +95,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let headers = [
         "X-Forwarded-For: 1.2.3.4, [2001:db8::1]:443, 10.0.0.7\r\nX-Forwarded-Host: cams.example",
         "X-Forwarded-For: ,,unknown,\r\nX-Forwarded-For: 9.9.9.9:99999",
-        "Authorization: Bearer 0123456789abcdef",
+        "Authorization: Bearer wrong",
+        "Authorization: Negotiate x",
         "Authorization: Basic dXNlcjpwYXNz",
         "Cookie: wigwag=0123456789abcdef; a=b",
         "Origin: https://known.example\r\nAccess-Control-Request-Method: GET",
@@ -108,6 +114,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
         "HEAD /snapshot/cam0 HTTP/1.1\r\nHost: a\r\n\r\n",
         "OPTIONS /api/v1/status HTTP/1.1\r\nHost: a\r\nOrigin: https://known.example\r\n\
          Access-Control-Request-Method: GET\r\n\r\n",
+        "POST /logout HTTP/1.1\r\nHost: box.local\r\nOrigin: http://box.local\r\nContent-Length: 0\r\n\r\n",
+        "DELETE /api/v1/clients/1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /api/v1/restart?unit=gateway HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
         "POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n\
          Content-Length: 31\r\n\r\n{\"user\":\"a\",\"password\":\"secret\"}",
         "DELETE / HTTP/1.0\r\n\r\n",
@@ -117,6 +126,14 @@ pub fn seeds() -> Vec<Vec<u8>> {
     ] {
         seeds.push(other.to_owned());
     }
+    let bearer = format!("Authorization: Bearer {TOKEN}");
+    seeds.push(with("/stream/cam0", &bearer));
+    seeds.push(with("/api/v1/clients", &bearer));
+    seeds.push(get("/stream/cam0.sdp?output=wall"));
+    seeds.push(get("/login"));
     seeds.push([get("/healthz"), get("/api/v1/sources"), get("/x")].concat());
-    seeds.into_iter().map(String::into_bytes).collect()
+    let reaches = (0..seeds.len()).map(|number| u8::from(number % 2 == 1));
+    let all = reaches.zip(seeds);
+    all.map(|(reach, seed)| [&[reach][..], seed.as_bytes()].concat())
+        .collect()
 }

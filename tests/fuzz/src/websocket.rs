@@ -3,7 +3,7 @@
 //!
 //! The first byte chooses what the client asked for, the rest are the bytes behind the upgrade.
 
-use crate::gateway::{Side, converse};
+use crate::gateway::{Reach, Side, converse};
 use crate::jpegs;
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ pub fn run(bytes: &[u8]) {
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     let all = [request.as_bytes(), rest].concat();
-    let said = converse(Side::Http, &all);
+    let said = converse(Side::Http, Reach::Loopback, &all);
     let head_end = said.windows(4).position(|four| four == b"\r\n\r\n");
     let head_end = head_end.expect("an answer");
     assert!(

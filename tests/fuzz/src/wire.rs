@@ -1,7 +1,9 @@
 //! A client of the wire protocol: whatever it sends, what comes back are whole messages of the
 //! protocol, and the parsers say of each beginning of a message what they say of all of it.
+//!
+//! The first byte chooses the listener, the rest are the bytes behind it.
 
-use crate::gateway::{PUSH_LIMITS, Side, converse};
+use crate::gateway::{PUSH_LIMITS, Reach, Side, TOKEN, converse};
 use crate::jpegs;
 use net_gateway::wire::protocol::{self, Subscribe};
 use net_gateway::wire::push_protocol::{self, FRAME_HEAD_BYTES};
@@ -20,9 +22,27 @@ const ERROR: u8 = 127;
 ///
 /// When something is untrue that must be true.
 pub fn run(bytes: &[u8]) {
+    let Some((choice, bytes)) = bytes.split_first() else {
+        return;
+    };
+    check_auth(bytes);
     check_subscribe(bytes);
     check_frame_head(bytes);
-    check_answers(&converse(Side::Wire, bytes));
+    check_answers(&converse(Side::Wire, Reach::of(*choice), bytes));
+}
+
+fn check_auth(bytes: &[u8]) {
+    let whole = protocol::parse_auth(bytes);
+    for len in 0..bytes.len().min(64) {
+        let begun = protocol::parse_auth(&bytes[..len]);
+        assert!(begun == Ok(None) || begun == whole, "{len}: {begun:?}");
+    }
+    if let Ok(Some((token, used))) = whole {
+        assert_eq!(
+            &bytes[..used],
+            message(protocol::TYPE_AUTH, token.as_bytes())
+        );
+    }
 }
 
 fn check_subscribe(bytes: &[u8]) {
@@ -125,6 +145,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         sides: [16, 16],
         ..jpegs::BASELINE
     });
+    let auth = message(4, TOKEN.as_bytes());
     let mut seeds = vec![
         subscribe(3, b"cam0"),
         subscribe(1, b""),
@@ -132,8 +153,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
         [subscribe(3, b"cam0"), subscribe(3, b"cam0")].concat(),
         push(b"phone"),
         push(b"cam0"),
-        message(4, b"\x05token"),
-        [message(4, b"\x05token"), push(b"phone")].concat(),
+        auth.clone(),
+        [auth.clone(), push(b"phone"), frame(1, &tiny)].concat(),
+        [auth.clone(), subscribe(3, b"cam0")].concat(),
+        [auth.clone(), auth].concat(),
+        message(4, b"wrong"),
         [push(b""), frame(1, &tiny), frame(2, &tiny), frame(2, b"no")].concat(),
         [push(b"phone"), frame(1, b"\xff\xd8\xff\xd9").repeat(11)].concat(),
         [push(b"phone"), u32::MAX.to_be_bytes().to_vec()].concat(),
@@ -143,5 +167,9 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let kinds = [jpegs::good(), jpegs::bad(), jpegs::deceptive()].concat();
     let short = kinds.into_iter().filter(|(_, jpeg)| jpeg.len() < 3_000);
     seeds.extend(short.map(|(_, jpeg)| [push(b"phone"), frame(1, &jpeg)].concat()));
-    seeds
+    let first = (0..seeds.len()).map(|number| u8::from(number % 3 == 2));
+    first
+        .zip(seeds)
+        .map(|(reach, seed)| [&[reach][..], &seed].concat())
+        .collect()
 }

@@ -108,7 +108,8 @@ fn own_camera_that_cannot_be_used_says_why() {
 /// Method: the page by a name that is not this machine's own, without TLS and with it.
 #[test]
 fn own_camera_works_from_another_machine_with_tls() {
-    const SOURCES: &str = "[sources.phone]\ntype = \"push\"\n[infer]\nworkers = 1";
+    const SOURCES: &str = "[gateway]\nhosts = [\"box.test\"]\n[sources.phone]\ntype = \"push\"\n\
+                           [infer]\nworkers = 1";
     let port = |test_box: &TestBox| test_box.http().rsplit(':').next().unwrap().to_owned();
     let plain = TestBox::builder("page_own_plain").config(SOURCES).start();
     let clip = demo::write_clip(&plain.scratch(), demo::THUMB_UP);
