@@ -35,6 +35,10 @@ const TICK: Duration = Duration::from_millis(100);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Where the kernel tells the machine's name. Source: proc_sys_kernel(5).
 const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
+/// Longest time for which the renditions' thread may be at one picture. The largest that clients may
+/// push, of as many scans as are let in, takes a small and busy machine longer than the watchdog waits
+/// for a heartbeat; nobody but who asked for that form has to wait for it.
+const PICTURE_TIME_MAX: Duration = Duration::from_secs(5);
 /// Stack of each of the other threads; what they need lies on the heap.
 const STACK_BYTES: usize = 512 * 1024;
 
@@ -117,6 +121,7 @@ fn turn_until_drained(
         hub,
         pulse: 0,
         studio: (false, 0),
+        studio_since: MonotonicNs::now(),
     };
     let mut last_report = MonotonicNs::now();
     let mut pushed = Reports::default();
@@ -180,22 +185,27 @@ struct Life<'w> {
     hub: &'w Hub,
     /// The clients' thread's last pulse that was passed on; 0 = none yet.
     pulse: u64,
-    /// Whether the renditions' thread was busy then, and its pulse.
+    /// Whether the renditions' thread was busy at the last look, and its pulse; and since when.
     studio: (bool, u64),
+    studio_since: MonotonicNs,
 }
 
 impl Life<'_> {
     /// The pump goes on with `stage`.
     fn pass_on(&mut self, stage: Stage) {
         let (pulse, studio) = (self.hub.pulse(), self.hub.studio().pulse());
-        let is_studio_stuck = studio.0 && studio == self.studio;
+        let now = MonotonicNs::now();
+        if studio != self.studio {
+            (self.studio, self.studio_since) = (studio, now);
+        }
+        let is_studio_stuck = studio.0 && now.since(self.studio_since) > PICTURE_TIME_MAX;
         if pulse == self.pulse || is_studio_stuck {
             return self.worker.enter(stage);
         }
         if self.pulse == 0 {
             self.worker.ready();
         }
-        (self.pulse, self.studio) = (pulse, studio);
+        self.pulse = pulse;
         self.worker.beat(stage);
     }
 }

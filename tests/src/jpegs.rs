@@ -144,7 +144,7 @@ pub fn bad() -> Vec<(&'static str, Vec<u8>)> {
         ("lossless", coded(0xC3)),
         ("hierarchical", coded(0xC5)),
         ("no components", in_header(COMPONENTS, &[0])),
-        ("progressive bomb", bomb(&progressive, 5_000)),
+        ("progressive bomb", bomb(&progressive, 200)),
     ]
 }
 

@@ -24,7 +24,7 @@ use shm_layout::layout::{Geometry, RingGeometry};
 use shm_layout::{Generation, Hand, Label, MonotonicNs, Prediction, Segment, Sequence, wall_us};
 use socket2::SockRef;
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -88,6 +88,14 @@ impl Reach {
         match byte & 1 {
             0 => Self::Loopback,
             _ => Self::Network,
+        }
+    }
+
+    /// What counts as the client's address: over the network it is a proxy.
+    fn address(self) -> IpAddr {
+        match self {
+            Self::Loopback => Ipv4Addr::LOCALHOST.into(),
+            Self::Network => Ipv4Addr::new(10, 0, 0, 1).into(),
         }
     }
 }
@@ -162,14 +170,14 @@ impl Gateway {
         } = self;
         let said = runtime.block_on(async {
             let (client, accepted) = tokio::join!(TcpStream::connect(*address), listener.accept());
-            let (client, (server, peer)) = (client.expect("a client"), accepted.expect("its peer"));
+            let (client, (server, _)) = (client.expect("a client"), accepted.expect("its peer"));
             // No port waits for the end of a connection that both sides have forgotten.
             let linger = SockRef::from(&client).set_linger(Some(Duration::ZERO));
             linger.expect("a socket");
             let counters = Arc::clone(hub.connections());
             let io = GuardedIo::new(Socket::Tcp(server), hub.limits().write_timeout, counters);
             let (io, its) = (io.expect("a socket"), Arc::clone(hub));
-            let peer = Peer::new(peer.ip(), io.sent(), false).ended_by(io.cut());
+            let peer = Peer::new(reach.address(), io.sent(), false).ended_by(io.cut());
             let peer = peer.at_listener(reach == Reach::Loopback);
             let io = ClientIo::plain(io);
             let serving = match side {
@@ -312,9 +320,9 @@ fn hub() -> Hub {
         named("phone", Some(PUSH_LIMITS), false),
         named("guest0", Some(PUSH_LIMITS), true),
     ];
-    // Every client here is on loopback: believed, so that what it says of others is read.
+    // Who comes over the network is believed, so that what it says of others is read.
     let access = Access::new(
-        &["127.0.0.1".to_owned(), "10.0.0.0/8".to_owned()],
+        &["10.0.0.0/8".to_owned()],
         &["https://known.example".to_owned()],
     );
     let hub = Hub::new(sources.iter().map(|source| source.name.as_str()), limits)
