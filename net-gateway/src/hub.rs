@@ -7,12 +7,13 @@
 use crate::access::Access;
 use crate::clients::{ClientGuard, ClientLimits, Clients, Protocol};
 use crate::picture_feed::FrameWatch;
-use crate::prediction_feed::{PredictionFeed, PredictionWatch};
+use crate::prediction_feed::{PredictionFeed, PredictionWatch, Wants};
 use crate::push::Desk;
 use crate::rendition::{Rendition, Studio, TooMany};
 use crate::source_feed::SourceFeed;
 use crate::status_feed::StatusFeed;
 use crate::stopping::{StopSwitch, Stopping};
+use shm_layout::control::SteadySettings;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -72,6 +73,7 @@ pub struct Hub {
     clients: Arc<Clients>,
     limits: Limits,
     access: Access,
+    steady: SteadySettings,
     connections: Arc<ConnectionCounters>,
     desk: Desk,
     stop_switch: StopSwitch,
@@ -96,6 +98,7 @@ impl Hub {
             clients: Arc::new(Clients::new(limits.clients)),
             limits,
             access: Access::default(),
+            steady: SteadySettings::default(),
             connections: Arc::default(),
             desk: Desk::new(&[]),
             stop_switch: StopSwitch::new(),
@@ -116,6 +119,19 @@ impl Hub {
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// The same with other rules for gestures than the default ones.
+    #[must_use]
+    pub fn with_steady(mut self, steady: SteadySettings) -> Self {
+        self.steady = steady;
+        self
+    }
+
+    /// How predictions are made steady.
+    #[must_use]
+    pub fn steady(&self) -> &SteadySettings {
+        &self.steady
     }
 
     /// The same, with sources that clients may push to.
@@ -238,10 +254,16 @@ impl Hub {
         &self.studio
     }
 
-    /// The predictions from now on, of one source or of all.
+    /// The predictions and gesture events from now on, of one source or of all.
     #[must_use]
-    pub fn watch_predictions(&self, source: Option<usize>, protocol: Protocol) -> PredictionWatch {
-        self.predictions.watch(source, protocol, self.stopping())
+    pub fn watch_predictions(
+        &self,
+        source: Option<usize>,
+        wants: Wants,
+        protocol: Protocol,
+    ) -> PredictionWatch {
+        self.predictions
+            .watch(source, wants, protocol, self.stopping())
     }
 
     /// Waits until somebody began to watch a source.

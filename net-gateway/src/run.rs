@@ -45,6 +45,7 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         .map_err(|error| WorkerFailure::bug(format!("trusted_proxies: {error}")))?;
     let hub = Hub::new(names, limits(assignment))
         .with_access(access)
+        .with_steady((*assignment.steady).clone())
         .with_desk(Desk::new(&assignment.sources));
     let press = Press::new(worker.segment(), hub.desk().take_orders());
     let hub = Arc::new(hub);

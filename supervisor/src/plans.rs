@@ -113,6 +113,7 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         staleness_ms: gateway.staleness_ms,
         cors_origins: gateway.cors_origins.clone(),
         trusted_proxies: gateway.trusted_proxies.clone(),
+        steady: Box::new(config.steady.clone()),
     }
 }
 

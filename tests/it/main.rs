@@ -12,6 +12,7 @@ mod config;
 mod doctor;
 mod drain;
 mod existing_clients;
+mod gestures;
 mod hang;
 mod kill;
 mod limits;

@@ -8,11 +8,14 @@
 //! once it works.
 
 mod status;
+mod steady;
 
 pub use status::{
     BoxState, BoxStatus, ModelInfo, ReloadState, ReloadStatus, SourceStatus, TrafficReport,
     UnitChange, UnitState, UnitStatus,
 };
+
+pub use steady::{GestureRules, SteadySettings, WINDOW_MAX};
 
 use crate::frame::PixelFormat;
 use crate::segment::SourceSet;
@@ -236,7 +239,7 @@ pub struct InferAssignment {
 }
 
 /// The work of the gateway.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GatewayAssignment {
     /// Name of the box's instance.
     pub instance: String,
@@ -260,6 +263,8 @@ pub struct GatewayAssignment {
     pub cors_origins: Vec<String>,
     /// Addresses and networks whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<String>,
+    /// How predictions are made steady.
+    pub steady: Box<SteadySettings>,
 }
 
 impl GatewayAssignment {
@@ -392,6 +397,10 @@ mod tests {
                 staleness_ms: 2000,
                 cors_origins: vec!["https://a.example".into()],
                 trusted_proxies: vec!["10.0.0.0/8".into()],
+                steady: Box::new(SteadySettings {
+                    named: vec![("Victory".into(), GestureRules::default())],
+                    ..SteadySettings::default()
+                }),
             }),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();

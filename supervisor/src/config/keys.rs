@@ -1,22 +1,25 @@
 //! Which keys the config file has, and what each may be: one line per key, for reading, for
 //! `check-config` and for the test of the reference file alike.
 //!
-//! Neighbours: `source_keys` and `gateway_keys` have those of the two large tables.
+//! Neighbours: `source_keys`, `gateway_keys` and `steady_keys` have those of the large tables.
 
 use super::document::Document;
 use super::gateway_keys::gateway;
 use super::section::{Section, unknown_key};
 use super::setting::Setting;
 use super::source_keys::sources;
+use super::steady_keys::{gestures, steady};
 use super::{Config, ConfigError};
 use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The tables of the file.
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 10] = [
     "sources",
     "infer",
+    "steady",
+    "gestures",
     "gateway",
     "restart",
     "watchdog",
@@ -93,12 +96,20 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
         section.finish()
     };
     section(1, infer)?;
-    section(2, gateway)?;
-    section(3, restart)?;
-    section(4, watchdog)?;
-    section(5, segment)?;
-    section(6, log)?;
-    section(7, black_box)?;
+    section(2, steady)?;
+    gestures(document.zip(tables[3]), options, config, settings)?;
+    let mut section = |index: usize, read: fn(&mut Section<'_>, &mut Config) -> _| {
+        let found = document.zip(tables[index]);
+        let mut section = Section::new(SECTIONS[index], found, options, settings);
+        read(&mut section, config)?;
+        section.finish()
+    };
+    section(4, gateway)?;
+    section(5, restart)?;
+    section(6, watchdog)?;
+    section(7, segment)?;
+    section(8, log)?;
+    section(9, black_box)?;
     Ok(loaded)
 }
 

@@ -15,6 +15,7 @@ mod section;
 mod setting;
 mod source;
 mod source_keys;
+mod steady_keys;
 
 pub use error::ConfigError;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub(crate) use section::nearest;
 pub use setting::{Origin, Setting, to_toml};
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
 
+use shm_layout::control::SteadySettings;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -34,6 +36,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// `[infer]`
     pub infer: Infer,
+    /// `[steady]` and `[gestures]`: when a gesture begins and ends.
+    pub steady: SteadySettings,
     /// `[gateway]`
     pub gateway: Gateway,
     /// `[restart]`
