@@ -5,6 +5,7 @@
 //! turn with MediaPipe. It serves people, never a running box.
 
 use crate::agree::{AgreeError, cpu_time, prediction};
+use crate::hand::identity;
 use crate::image::mjpeg::Clip;
 use crate::model::{Engine, ModelError, ModelSet};
 use crate::pipeline::Pipeline;
@@ -110,7 +111,9 @@ fn one_round(pipeline: &mut Pipeline, frames: &[&[u8]]) -> Result<Round, AgreeEr
                 _ => {}
             }
             decode.push(decoded.saturating_sub(started).as_secs_f32() * 1e3);
-            previous = Some(prediction(sequence, outcome));
+            let mut now = prediction(sequence, outcome);
+            identity::carry(previous.as_ref(), &mut now);
+            previous = Some(now);
         }
     }
     Ok(Round {

@@ -1,4 +1,5 @@
-//! The commands for people: `predict`, `check-model`, `agree`, `bench`, `eval`. A supervisor that starts the worker
+//! The commands for people: `predict`, `check-model`, `agree`, `events`, `bench`, `eval`. A supervisor
+//! that starts the worker
 //! uses none of them.
 //!
 //! Neighbours: `main` comes here unless it was started as a worker. Data goes to stdout, complaints
@@ -7,15 +8,18 @@
 use crate::agree::{self, AgreeError, reference::Reference, reference::ReferenceError};
 use crate::bench::{self, BenchError};
 use crate::eval::{self, EvalError};
+use crate::events;
 use crate::model::{Engine, ModelError, ModelSet, Step, locate, tract};
 use crate::pipeline::Pipeline;
 use crate::predict;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
+use shm_layout::control::SteadySettings;
 use shm_layout::exit::ExitReason;
 use shm_layout::prediction::HANDS_MAX;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use steady::recording::{self, RecordingError};
 
 /// Finds hands and gestures in image files, and checks models.
 #[derive(Debug, Parser)]
@@ -30,6 +34,7 @@ Examples:
   infer-worker predict hand.jpg other.png
   infer-worker check-model --profile lite
   infer-worker agree --clip clip.mjpeg --reference clip.json
+  infer-worker events --clip clip.mjpeg --labels clip.json
   infer-worker bench --clip clip.mjpeg
   infer-worker eval pictures --gestures wigwag --picture matrix.png
 
@@ -83,6 +88,8 @@ enum Command {
         #[command(flatten)]
         what: EvalArgs,
     },
+    /// Print the gestures that begin, are held and end in a clip, one JSON line each
+    Events(EventsArgs),
     /// Measure what a frame of a clip costs, in CPU time, for each kernel set
     Bench {
         #[command(flatten)]
@@ -120,6 +127,33 @@ struct EvalArgs {
     /// A folder of pictures for each class, or clips, each with a labels.json
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct EventsArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// A file of concatenated JPEGs, or a recording of `--record`
+    #[arg(long)]
+    clip: PathBuf,
+    /// Frames a second of the clip
+    #[arg(long, default_value_t = 15.0, value_parser = frame_rate)]
+    fps: f64,
+    /// Most hands to look for, 1 to 4
+    #[arg(long, default_value_t = 2, value_parser = hands_max)]
+    max_hands: usize,
+    /// What the clip shows, as for `agree`: print how the events fit it instead
+    #[arg(long)]
+    labels: Option<PathBuf>,
+    /// Write the predictions to this file, to play them again without recognition
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+fn frame_rate(text: &str) -> Result<f64, String> {
+    let fps = text.parse().ok();
+    let fps = fps.filter(|fps: &f64| (0.1..=240.0).contains(fps));
+    fps.ok_or_else(|| "expected 0.1 to 240".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -174,6 +208,11 @@ enum CommandError {
     },
     #[error(transparent)]
     Agree(#[from] AgreeError),
+    #[error("`{path}`: {cause}")]
+    Recording {
+        path: PathBuf,
+        cause: RecordingError,
+    },
     #[error(transparent)]
     Bench(#[from] BenchError),
     #[error(transparent)]
@@ -192,6 +231,7 @@ impl CommandError {
             Self::Reference { .. } | Self::Agree(_) => {
                 "give a clip and the reference that was made from it; see models/README.md"
             }
+            Self::Recording { .. } => "give concatenated JPEGs, or a file that --record wrote",
             Self::Bench(_) => "give a file of concatenated JPEGs",
             Self::Eval(_) => {
                 "make a folder with a folder of pictures for each class, or with a clip and its labels.json"
@@ -266,15 +306,12 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             kernels,
         } => {
             let mut pipeline = Pipeline::load_on(*kernels, model.open()?, *max_hands)?;
-            let text = String::from_utf8_lossy(&read(reference)?).into_owned();
-            let expected = Reference::parse(&text).map_err(|cause| CommandError::Reference {
-                path: reference.clone(),
-                cause,
-            })?;
+            let expected = read_reference(reference)?;
             let report = agree::run(&mut pipeline, &read(clip)?, &expected)?;
             writeln!(io::stdout(), "{report}")?;
             Ok(ExitReason::Stopped)
         }
+        Command::Events(args) => events(args),
         Command::Bench {
             model,
             clip,
@@ -350,6 +387,52 @@ fn check_model(model: &ModelSet, json: bool) -> Result<ExitReason, CommandError>
         writeln!(out, "sha256   {}", model.sha256_hex())?;
         writeln!(out, "labels   {}", labels.join(", "))?;
         writeln!(out, "files    {}", files.join(", "))?;
+    }
+    Ok(ExitReason::Stopped)
+}
+
+fn read_reference(path: &Path) -> Result<Reference, CommandError> {
+    let text = String::from_utf8_lossy(&read(path)?).into_owned();
+    Reference::parse(&text).map_err(|cause| CommandError::Reference {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+fn events(args: &EventsArgs) -> Result<ExitReason, CommandError> {
+    let clip = read(&args.clip)?;
+    let predictions = if clip.starts_with(b"{") {
+        let text = String::from_utf8_lossy(&clip);
+        recording::read(&text).map_err(|cause| CommandError::Recording {
+            path: args.clip.clone(),
+            cause,
+        })?
+    } else {
+        let mut pipeline = Pipeline::load(args.model.open()?, args.max_hands)?;
+        events::recognise(&mut pipeline, &clip, args.fps)?
+    };
+    if let Some(path) = &args.record {
+        let mut file = io::BufWriter::new(std::fs::File::create(path)?);
+        for prediction in &predictions {
+            writeln!(
+                file,
+                "{}",
+                recording::line(prediction).map_err(io::Error::from)?
+            )?;
+        }
+        file.flush()?;
+    }
+    let told = events::play(&SteadySettings::default(), &predictions);
+    let mut out = io::stdout().lock();
+    if let Some(labels) = &args.labels {
+        let fit = events::Fit::of(&told, &read_reference(labels)?, &predictions);
+        writeln!(out, "{fit}")?;
+        return Ok(ExitReason::Stopped);
+    }
+    let source = args.clip.to_string_lossy();
+    for event in &told {
+        let line = serde_json::to_string(&event.to_json(&source)).map_err(io::Error::from)?;
+        writeln!(out, "{line}")?;
     }
     Ok(ExitReason::Stopped)
 }

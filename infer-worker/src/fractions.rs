@@ -7,6 +7,7 @@
 use crate::hand::region::Region;
 use crate::hand::{FoundHand, Landmarks, bounds};
 use crate::image::Size;
+use shm_layout::prediction::Motion;
 use shm_layout::{Hand, Label, Prediction};
 
 /// A found hand as it is published; `None` when the model gave it a label that it does not have.
@@ -21,6 +22,9 @@ pub fn to_published(found: &FoundHand, labels: &[Label], frame: Size) -> Option<
         ((y + h) / height).clamp(0.0, 1.0),
     );
     Some(Hand {
+        // Told by `hand::identity`, when all hands of the frame are known.
+        id: 0,
+        motion: Motion::default(),
         gesture: *labels.get(found.gesture)?,
         score: found.score,
         right_probability: found.right_probability,

@@ -48,7 +48,7 @@ impl Idle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shm_layout::prediction::{LANDMARKS, Label};
+    use shm_layout::prediction::{LANDMARKS, Label, Motion};
     use shm_layout::{Generation, Hand, Sequence};
 
     fn ms(ms: u64) -> MonotonicNs {
@@ -57,6 +57,8 @@ mod tests {
 
     fn hand() -> Hand {
         Hand {
+            id: 1,
+            motion: Motion::default(),
             gesture: Label::new("None").expect("label"),
             score: 1.0,
             right_probability: 1.0,
@@ -79,7 +81,9 @@ mod tests {
             height_px: 480,
             model: [0; 32],
             detected: true,
+            looks: 0,
             hands: vec![hand(); hands],
+            lost: Vec::new(),
         }
     }
 

@@ -14,6 +14,7 @@ pub mod bench;
 pub mod cli;
 pub mod complaint;
 pub mod eval;
+pub mod events;
 pub mod fractions;
 pub mod hand;
 pub mod idle;

@@ -6,11 +6,14 @@
 
 use crate::fractions::{to_published, tracked_regions};
 use crate::hand::region::Region;
-use crate::hand::tracker;
+use crate::hand::{search, tracker};
 use crate::image::{self, ImageError, Picture, Size};
 use crate::model::{Engine, ModelError, ModelSet, RunError};
 use crate::recognizer::{Plan, Recognizer};
 use shm_layout::{FrameMeta, Hand, Prediction};
+
+/// Looks are counted in 31 bits, then start over.
+const LOOKS_MAX: u32 = u32::MAX >> 1;
 
 /// What was found in a frame.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct Outcome {
     pub hands: Vec<Hand>,
     /// Whether the palm detector ran.
     pub detected: bool,
+    /// How often it has run for this source; see [`Prediction::looks`].
+    pub looks: u32,
     /// The frame's size.
     pub frame: Size,
 }
@@ -31,7 +36,8 @@ pub struct Pipeline {
     hands_max: usize,
     picture: Picture,
     tracked: Vec<Region>,
-    detects: bool,
+    look: Option<Region>,
+    looks: u32,
 }
 
 impl Pipeline {
@@ -54,7 +60,8 @@ impl Pipeline {
             hands_max,
             picture: Picture::default(),
             tracked: Vec::new(),
-            detects: false,
+            look: None,
+            looks: 0,
         })
     }
 
@@ -88,11 +95,11 @@ impl Pipeline {
         previous: Option<&Prediction>,
         sequence: u64,
     ) -> Result<(), ImageError> {
-        let (tracked, detects) = (&mut self.tracked, &mut self.detects);
+        let (tracked, look, looks) = (&mut self.tracked, &mut self.look, &mut self.looks);
         let hands_max = self.hands_max;
         let scale = |frame: Size| {
-            *detects = plan(previous, sequence, hands_max, frame, tracked);
-            tracker::denominator(frame, tracked, *detects)
+            (*look, *looks) = plan(previous, sequence, hands_max, frame, tracked);
+            tracker::denominator(frame, tracked, *look)
         };
         image::jpeg::decode(bytes, image::FRAME_PIXELS_MAX, scale, &mut self.picture)
     }
@@ -110,7 +117,8 @@ impl Pipeline {
     ) -> Result<(), ImageError> {
         image::raw::convert(meta, bytes, &mut self.picture)?;
         let frame = self.picture.frame_size();
-        self.detects = plan(previous, sequence, self.hands_max, frame, &mut self.tracked);
+        (self.look, self.looks) =
+            plan(previous, sequence, self.hands_max, frame, &mut self.tracked);
         Ok(())
     }
 
@@ -121,7 +129,8 @@ impl Pipeline {
     pub fn load_file(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
         image::decode_file(bytes, &mut self.picture)?;
         self.tracked.clear();
-        self.detects = true;
+        let frame = self.picture.frame_size();
+        self.look = Some(search::square(0, 0, &[], frame));
         Ok(())
     }
 
@@ -144,7 +153,7 @@ impl Pipeline {
     pub fn recognize(&mut self) -> Result<Outcome, RunError> {
         let plan = Plan {
             tracked: &self.tracked,
-            detects: self.detects,
+            look: self.look,
             hands_max: self.hands_max,
         };
         let found = self.recognizer.recognize(&self.picture, plan)?;
@@ -156,25 +165,32 @@ impl Pipeline {
             .collect();
         Ok(Outcome {
             hands,
-            detected: self.detects,
+            detected: self.look.is_some(),
+            looks: self.looks,
             frame,
         })
     }
 }
 
-/// Where to look, from the last prediction; returns whether to look for new palms too.
+/// Where the known hands will be, from the last prediction; returns where to look for new palms, if
+/// at all, and the number of looks with this one.
 fn plan(
     previous: Option<&Prediction>,
     sequence: u64,
     hands_max: usize,
     frame: Size,
     tracked: &mut Vec<Region>,
-) -> bool {
+) -> (Option<Region>, u32) {
     tracked.clear();
     let Some(previous) = previous else {
-        return true;
+        return (Some(search::square(0, 0, &[], frame)), 1);
     };
     tracked_regions(previous, frame, tracked);
     tracked.truncate(hands_max);
-    tracker::detects(tracked.len(), hands_max, previous.sequence.0, sequence)
+    let (known, looks) = (tracked.len(), previous.looks);
+    if !tracker::detects(known, hands_max, previous.sequence.0, sequence) {
+        return (None, looks);
+    }
+    let square = search::square(looks, known, &previous.lost, frame);
+    (Some(square), looks.wrapping_add(1) & LOOKS_MAX)
 }

@@ -102,6 +102,8 @@ fn predict(pipeline: &mut Pipeline, path: &Path) -> Result<Prediction, PredictEr
         height_px: u32::try_from(outcome.frame.height_px).unwrap_or(u32::MAX),
         model: pipeline.model().sha256,
         detected: outcome.detected,
+        looks: outcome.looks,
         hands: outcome.hands,
+        lost: Vec::new(),
     })
 }

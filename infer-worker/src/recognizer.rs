@@ -20,8 +20,8 @@ const EMBEDDER_INPUTS: usize = 3;
 pub struct Plan<'a> {
     /// Where the hands of the frame before will be now.
     pub tracked: &'a [Region],
-    /// Whether to look for further palms.
-    pub detects: bool,
+    /// The upright square in which to look for further palms, if at all.
+    pub look: Option<Region>,
     /// Most hands to report.
     pub hands_max: usize,
 }
@@ -82,8 +82,8 @@ impl Recognizer {
     ) -> Result<&[FoundHand], RunError> {
         self.hands.clear();
         self.detected.clear();
-        if plan.detects {
-            self.detect(picture, plan.hands_max)?;
+        if let Some(square) = plan.look {
+            self.detect(picture, &square, plan.hands_max)?;
         }
         for region in plan.tracked {
             self.add_hand(picture, region, plan.hands_max)?;
@@ -97,13 +97,16 @@ impl Recognizer {
         Ok(&self.hands)
     }
 
-    /// Looks for palms in the whole picture.
-    fn detect(&mut self, picture: &Picture, hands_max: usize) -> Result<(), RunError> {
-        let frame = picture.frame_size();
-        let letterbox = Region::letterbox(frame.width_px as f32, frame.height_px as f32);
+    /// Looks for palms in a square of the picture.
+    fn detect(
+        &mut self,
+        picture: &Picture,
+        square: &Region,
+        hands_max: usize,
+    ) -> Result<(), RunError> {
         crop(
             picture,
-            &letterbox,
+            square,
             palm::INPUT_SIDE,
             Border::Black,
             self.palm.input(0),
@@ -111,7 +114,7 @@ impl Recognizer {
         self.palm.run()?;
         let (boxes, logits) = (self.palm.output(0), self.palm.output(1));
         self.palms
-            .decode(boxes, logits, &letterbox, hands_max, &mut self.detected);
+            .decode(boxes, logits, square, hands_max, &mut self.detected);
         Ok(())
     }
 

@@ -8,6 +8,7 @@
 //! prediction slot, so this loop keeps no state that a restart could lose.
 
 use crate::complaint::Complaints;
+use crate::hand::identity;
 use crate::idle::Idle;
 use crate::image::ImageError;
 use crate::model::{ModelError, ModelSet, RunError, locate};
@@ -138,6 +139,7 @@ fn serve(
     worker.count(Counter::Taken, 1);
     worker.count(Counter::Skipped, lease.skipped());
     let (sequence, meta, publish) = (lease.sequence(), *lease.meta(), lease.publish_time());
+    feed.predictions.work_on(lane, Some(sequence));
     let taken = Taken {
         sequence,
         meta,
@@ -149,6 +151,7 @@ fn serve(
         .latest()
         .filter(|last| is_fresh(last.capture, meta.capture));
     if let Err(error) = decode(lease, pipeline, previous.as_ref(), jpeg) {
+        feed.predictions.work_on(lane, None);
         worker.count(Counter::Undecodable, 1);
         if let Some(frames) = feed.complaints.add(take) {
             let name = feed.name;
@@ -163,7 +166,9 @@ fn serve(
     let outcome = pipeline.recognize().map_err(failed)?;
     worker.beat(Stage::Publishing);
     worker.count(Counter::Detections, outcome.detected.into());
-    let prediction = prediction(worker, pipeline.model(), &taken, outcome);
+    let mut prediction = prediction(worker, pipeline.model(), &taken, outcome);
+    // As late as can be: another worker may have found the same hand in a newer frame.
+    identity::carry(feed.predictions.latest().as_ref(), &mut prediction);
     match feed.predictions.publish(lane, &prediction) {
         Some(Published::Latest) => {}
         Some(Published::Stale) => worker.count(Counter::StalePredictions, 1),
@@ -209,7 +214,9 @@ fn prediction(worker: &Worker, model: &ModelSet, taken: &Taken, outcome: Outcome
         height_px: taken.meta.height_px,
         model: model.sha256,
         detected: outcome.detected,
+        looks: outcome.looks,
         hands: outcome.hands,
+        lost: Vec::new(),
     }
 }
 
@@ -234,10 +241,13 @@ fn feeds<'s>(
 ) -> Result<Vec<Feed<'s>>, WorkerFailure> {
     let segment = worker.segment();
     let feed = |(source, name): (usize, &'s String)| -> Result<Feed<'s>, WorkerFailure> {
+        let predictions = segment.predictions(source)?;
+        // A predecessor may have died over a frame.
+        predictions.work_on(work.lane, None);
         Ok(Feed {
             name,
             frames: segment.subscriber(source, worker.place())?,
-            predictions: segment.predictions(source)?,
+            predictions,
             complaints: Complaints::default(),
             corrupt: 0,
             idle: Idle::new(work.idle_fps, MonotonicNs::now()),

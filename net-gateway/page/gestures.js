@@ -63,6 +63,21 @@ export function gestureStrokes(label) {
   return Object.hasOwn(TABLE, label) ? TABLE[label].strokes : UNKNOWN_STROKES;
 }
 
+/**
+ * What a hand shows: what is steady, where the box says it.
+ *
+ * @returns {{gesture: string, score: number | null, progress: number, landmarks: number[][]}} `score`
+ *   is `null` while the newest prediction shows something else
+ */
+export function shownBy(hand) {
+  const { steady } = hand;
+  if (steady === undefined) {
+    return { gesture: hand.gesture, score: hand.score, progress: 1, landmarks: hand.landmarks };
+  }
+  const { gesture, progress, landmarks } = steady;
+  return { gesture, score: hand.gesture === gesture ? hand.score : null, progress, landmarks };
+}
+
 /** The label in words. */
 export function gestureName(label) {
   return Object.hasOwn(TABLE, label) ? TABLE[label].name : label.replaceAll("_", " ");

@@ -1,97 +1,112 @@
-//! Turns predictions into a history of gestures: runs with a beginning and an end.
+//! Turns gesture events into a history: gestures with a beginning and an end.
 //!
-//! Upstream: `main.js`. Downstream: `history_panel.js`. Pure: times come with the predictions.
-//! A gesture enters once it was seen for `ENTER_MS`, and ends once it was away for `LEAVE_MS`, so a
-//! single odd prediction neither makes an entry nor cuts one in two. "None" never enters.
+//! Upstream: `main.js`. Downstream: `history_panel.js`. Pure: times come with the events. The box
+//! decides when a gesture begins and ends; what is not told, because the page came later or missed
+//! it, is made up for from the steady gestures of the predictions.
 
 import { NO_GESTURE } from "./gestures.js";
 
-/** How long a gesture is seen before it enters, in ms of capture time. */
-export const ENTER_MS = 200;
-/** How long a gesture is away before its run ends, in ms of capture time. */
-export const LEAVE_MS = 500;
-/** Predictions that show the gesture before it enters, whatever the time. */
-export const ENTER_PREDICTIONS = 3;
+/** A gesture of which nothing was heard for so long has ended, in ms of capture time. */
+export const SILENCE_MS = 3000;
+/** Beginnings that lie so near are one, in ms: clocks are translated. */
+const SAME_MS = 200;
 /** Entries that are kept; the oldest go first. */
 export const ENTRIES_MAX = 60;
 
 export class History {
   constructor() {
-    /** Newest first: `{id, gesture, handedness, startUs, endUs, score, live}`. */
+    /** Newest first: `{id, handId, gesture, handedness, startUs, endUs, score, progress, live}`. */
     this.entries = [];
-    this.runs = new Map();
     this.lastId = 0;
   }
 
-  /** Ends every run, as when the source changes; the entries stay. */
+  /** Ends everything, as when the source changes; the entries stay. */
   endAll() {
-    for (const run of this.runs.values()) {
-      if (run.entry !== null) run.entry.live = false;
-    }
-    this.runs.clear();
+    for (const entry of this.entries) entry.live = false;
   }
 
   /**
-   * Takes in one prediction.
+   * Takes in one gesture event.
    *
    * @returns {object | null} the entry that began with it, if one did
    */
-  observe(prediction) {
-    const nowUs = prediction.capture_time_us;
-    let begun = null;
-    for (const hand of prediction.hands) {
-      if (hand.gesture !== NO_GESTURE && hand.gesture !== "") begun = this.see(hand, nowUs) ?? begun;
-    }
-    this.expire(nowUs);
-    return begun;
-  }
-
-  /** Ends the runs that were not seen for `LEAVE_MS` before `nowUs`. */
-  expire(nowUs) {
-    for (const [key, run] of this.runs) {
-      if (nowUs - run.lastUs <= LEAVE_MS * 1000) continue;
-      if (run.entry !== null) run.entry.live = false;
-      this.runs.delete(key);
-    }
-  }
-
-  see(hand, nowUs) {
-    const key = `${hand.handedness}/${hand.gesture}`;
-    let run = this.runs.get(key);
-    // A jump in time, back or far ahead, is another run: the source was changed or restarted.
-    if (run !== undefined && (nowUs < run.lastUs || nowUs - run.lastUs > LEAVE_MS * 1000)) {
-      if (run.entry !== null) run.entry.live = false;
-      run = undefined;
-    }
-    if (run === undefined) {
-      run = { firstUs: nowUs, lastUs: nowUs, seen: 0, score: 0, entry: null };
-      this.runs.set(key, run);
-    }
-    run.seen += 1;
-    run.lastUs = nowUs;
-    run.score = Math.max(run.score, hand.score);
-    if (run.entry !== null) {
-      run.entry.endUs = nowUs;
-      run.entry.score = run.score;
+  take(event) {
+    const known = this.liveOf(event.hand_id);
+    if (event.event === "gesture_end") {
+      if (known?.gesture === event.gesture) {
+        known.endUs = Math.max(known.startUs, event.since_us + event.held_ms * 1000);
+        known.live = false;
+      }
       return null;
     }
-    const isHeld = nowUs - run.firstUs >= ENTER_MS * 1000 && run.seen >= ENTER_PREDICTIONS;
-    return isHeld ? this.enter(hand, run) : null;
+    if (known !== undefined && known.gesture === event.gesture && event.event !== "gesture_start") {
+      goOn(known, event.capture_time_us, event.progress, event.score);
+      return null;
+    }
+    return this.enter(event.hand_id, event, event.capture_time_us);
   }
 
-  enter(hand, run) {
+  /** Takes in one prediction: what is held goes on, and what nobody told of enters or ends. */
+  observe(prediction) {
+    const nowUs = prediction.capture_time_us;
+    for (const hand of prediction.hands) {
+      if (hand.steady === undefined) continue;
+      const { gesture, progress, since_us: sinceUs } = hand.steady;
+      const known = this.liveOf(hand.id);
+      if (known?.gesture === gesture) {
+        goOn(known, nowUs, progress, hand.gesture === gesture ? hand.score : 0);
+      } else if (gesture !== NO_GESTURE) {
+        const { handedness, score } = hand;
+        this.enter(hand.id, { gesture, handedness, score, progress, since_us: sinceUs }, nowUs);
+      } else if (known !== undefined) {
+        known.live = false;
+      }
+    }
+    for (const entry of this.entries) {
+      // A jump in time, back or far ahead, ends it too: the source was changed or restarted.
+      if (entry.live && Math.abs(nowUs - entry.endUs) > SILENCE_MS * 1000) entry.live = false;
+    }
+  }
+
+  liveOf(handId) {
+    return this.entries.find((entry) => entry.live && entry.handId === handId);
+  }
+
+  enter(handId, told, nowUs) {
+    const before = this.liveOf(handId);
+    if (before !== undefined) before.live = false;
+    const again = this.entries.find((entry) => isSame(entry, handId, told));
+    if (again !== undefined) {
+      again.live = true;
+      goOn(again, nowUs, told.progress, told.score);
+      return null;
+    }
     this.lastId += 1;
-    run.entry = {
+    const entry = {
       id: this.lastId,
-      gesture: hand.gesture,
-      handedness: hand.handedness,
-      startUs: run.firstUs,
-      endUs: run.lastUs,
-      score: run.score,
+      handId,
+      gesture: told.gesture,
+      handedness: told.handedness,
+      startUs: told.since_us,
+      endUs: nowUs,
+      score: told.score,
+      progress: told.progress,
       live: true,
     };
-    this.entries.unshift(run.entry);
+    this.entries.unshift(entry);
     this.entries.length = Math.min(this.entries.length, ENTRIES_MAX);
-    return run.entry;
+    return entry;
   }
+}
+
+/** Whether it is the same gesture, of which nothing was heard for a moment. */
+function isSame(entry, handId, told) {
+  const apartUs = Math.abs(entry.startUs - told.since_us);
+  return entry.handId === handId && entry.gesture === told.gesture && apartUs < SAME_MS * 1000;
+}
+
+function goOn(entry, nowUs, progress, score) {
+  entry.endUs = Math.max(entry.endUs, nowUs);
+  entry.progress = Math.max(entry.progress, progress);
+  entry.score = Math.max(entry.score, score);
 }

@@ -4,7 +4,7 @@
 //! the line for screen readers.
 
 import { byId, keepList, make, setData, setText } from "./elements.js";
-import { gestureIcon, gestureName, NO_GESTURE } from "./gestures.js";
+import { gestureIcon, gestureName, NO_GESTURE, shownBy } from "./gestures.js";
 import { capital, duration, hand, percent, timeOfDay } from "./wording.js";
 
 /** Shows `entries`, newest first; `toWallMs` turns the box's time into the viewer's. */
@@ -13,6 +13,9 @@ export function showHistory(entries, toWallMs) {
   keepList(byId("history"), entries, (entry) => entry.id.toString(), createEntry, (item, entry) => {
     const [, words, when] = item.children;
     setText(words.children[1], `${capital(hand(entry.handedness))} · ${percent(entry.score)}`);
+    const bar = item.lastElementChild;
+    bar.value = entry.progress;
+    bar.hidden = !entry.live || entry.progress >= 1;
     setText(when.children[0], timeOfDay(toWallMs(entry.startUs)));
     const lengthMs = (entry.endUs - entry.startUs) / 1000;
     setText(when.children[1], entry.live ? `${duration(lengthMs)} so far` : duration(lengthMs));
@@ -26,7 +29,10 @@ function createEntry(entry) {
   words.append(make("strong", "", gestureName(entry.gesture)), make("span", "quiet"));
   const when = make("div", "entry-when");
   when.append(make("span", "figures"), make("span", "quiet figures"));
-  item.append(gestureIcon(entry.gesture), words, when);
+  const bar = make("progress", "entry-hold");
+  bar.max = 1;
+  bar.setAttribute("aria-label", "Held");
+  item.append(gestureIcon(entry.gesture), words, when, bar);
   return item;
 }
 
@@ -40,29 +46,32 @@ export function showNow(hands, isKnown) {
   const empty = byId("now-empty");
   empty.hidden = hands.length > 0;
   setText(empty, isKnown ? "No hand in sight" : "Not known at the moment");
-  const items = hands.map((item, index) => ({ hand: item, key: `${index}/${item.gesture}` }));
+  const items = hands.map((item, index) => {
+    const shown = shownBy(item);
+    return { hand: item, shown, key: `${item.id ?? index}/${shown.gesture}` };
+  });
   keepList(byId("now"), items, (item) => item.key, createNow, (element, item) => {
     const [, words, score] = element.children;
     setText(words.children[1], capital(hand(item.hand.handedness)));
     // The score of "no gesture" tells nobody anything.
-    score.hidden = item.hand.gesture === NO_GESTURE;
-    setText(score.children[0], percent(item.hand.score));
-    score.children[1].value = item.hand.score;
+    score.hidden = item.shown.gesture === NO_GESTURE || item.shown.score === null;
+    setText(score.children[0], percent(item.shown.score ?? 0));
+    score.children[1].value = item.shown.score ?? 0;
     setData(element, "hand", item.hand.handedness);
-    setData(element, "gesture", item.hand.gesture);
+    setData(element, "gesture", item.shown.gesture);
   });
 }
 
 function createNow(item) {
   const element = make("li", "now-hand");
   const words = make("div", "entry-words");
-  words.append(make("strong", "", gestureName(item.hand.gesture)), make("span", "quiet"));
+  words.append(make("strong", "", gestureName(item.shown.gesture)), make("span", "quiet"));
   const score = make("div", "now-score");
   const meter = make("meter", "");
   meter.min = 0;
   meter.max = 1;
   meter.setAttribute("aria-label", "Score");
   score.append(make("span", "figures"), meter);
-  element.append(gestureIcon(item.hand.gesture), words, score);
+  element.append(gestureIcon(item.shown.gesture), words, score);
   return element;
 }

@@ -1,7 +1,8 @@
 //! The page: connects its parts. Start reading here.
 //!
 //! A frame goes `connection.js` → `message.js` → `decoder.js` → `pairing.js` → `stage.js`; a
-//! prediction goes `connection.js` → `message.js` → `pairing.js`, and on to `history.js`. While the
+//! prediction goes `connection.js` → `message.js` → `pairing.js`, and on to `history.js`, as the
+//! gesture events do. While the
 //! device's own camera is used, both come from `own_camera.js` instead. What is
 //! said in words is refreshed a few times a second by `refresh`. Nothing here decides what is shown
 //! when: that is `pairing.js` for pictures and `notice.js` for words.
@@ -76,6 +77,7 @@ const own = new OwnCamera({
     step();
   },
   prediction: takeOwnPrediction,
+  gesture: noteGesture,
   changed: ownCameraChanged,
   source: freeSource,
 });
@@ -121,6 +123,7 @@ function text(message) {
   const content = readText(message);
   if (content?.kind === "status") takeStatus(content.status);
   if (content?.kind === "prediction") takePrediction(content.prediction);
+  if (content?.kind === "gesture") takeGesture(content.event);
 }
 
 function takeStatus(status) {
@@ -136,10 +139,20 @@ function takePrediction(prediction) {
   const timing = prediction.timing_us ?? {};
   const spent = timing.capture_to_publish + timing.publish_to_take + timing.infer;
   latencies.toPrediction.note(spent / 1000, now);
-  const begun = history.observe(prediction);
-  if (begun !== null) announce(begun);
+  history.observe(prediction);
   pairing.putPrediction(prediction, now);
   step();
+}
+
+function takeGesture(event) {
+  if (event.source !== state.source || state.isOwn) return;
+  noteGesture(event);
+}
+
+/** A gesture began, is held, or ended. */
+function noteGesture(event) {
+  const begun = history.take(event);
+  if (begun !== null) announce(begun);
 }
 
 /** A prediction of one of the own camera's pictures, which was caught at `timeUs` here. */
@@ -147,8 +160,7 @@ function takeOwnPrediction(prediction, timeUs) {
   const now = performance.now();
   rates.predictions.note(now);
   latencies.toPrediction.note(performance.timeOrigin + now - timeUs / 1000, now);
-  const begun = history.observe(prediction);
-  if (begun !== null) announce(begun);
+  history.observe(prediction);
   pairing.putPrediction(prediction, now);
   step();
 }

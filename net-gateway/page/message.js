@@ -10,6 +10,8 @@ const FRAME_MAGIC = 0x57574631;
 const HEADER_LEN_BYTES = 32;
 /** Largest side of a frame that this page draws, in pixels. */
 const SIDE_PX_MAX = 8192;
+/** What can happen to a gesture. */
+const EVENTS = ["gesture_start", "gesture_hold", "gesture_end"];
 /** Points of one hand. */
 export const LANDMARKS = 21;
 
@@ -39,7 +41,8 @@ export function readFrame(buffer) {
  * Reads one text message.
  *
  * @param {string} text
- * @returns {{kind: "prediction", prediction: object} | {kind: "status", status: object} | null}
+ * @returns {{kind: "prediction", prediction: object} | {kind: "gesture", event: object} |
+ *   {kind: "status", status: object} | null}
  */
 export function readText(text) {
   let message;
@@ -51,6 +54,9 @@ export function readText(text) {
   if (message === null || typeof message !== "object") return null;
   if (message.type === "prediction") {
     return isPrediction(message) ? { kind: "prediction", prediction: message } : null;
+  }
+  if (message.type === "gesture") {
+    return isGesture(message) ? { kind: "gesture", event: message } : null;
   }
   if (message.type === "status" && isStatus(message.status)) {
     return { kind: "status", status: message.status };
@@ -85,9 +91,38 @@ function isHand(hand) {
     Number.isFinite(hand.score) &&
     typeof hand.handedness === "string" &&
     isNumbers(hand.box, 4) &&
-    Array.isArray(hand.landmarks) &&
-    hand.landmarks.length === LANDMARKS &&
-    hand.landmarks.every((point) => isNumbers(point, 3))
+    isLandmarks(hand.landmarks) &&
+    (hand.steady === undefined || (Number.isSafeInteger(hand.id) && isSteady(hand.steady)))
+  );
+}
+
+function isSteady(steady) {
+  return (
+    steady !== null &&
+    typeof steady === "object" &&
+    typeof steady.gesture === "string" &&
+    Number.isFinite(steady.progress) &&
+    Number.isFinite(steady.since_us) &&
+    isLandmarks(steady.landmarks)
+  );
+}
+
+function isLandmarks(points) {
+  return (
+    Array.isArray(points) &&
+    points.length === LANDMARKS &&
+    points.every((point) => isNumbers(point, 3))
+  );
+}
+
+function isGesture(message) {
+  return (
+    EVENTS.includes(message.event) &&
+    Number.isSafeInteger(message.hand_id) &&
+    typeof message.gesture === "string" &&
+    typeof message.handedness === "string" &&
+    [message.score, message.progress].every(Number.isFinite) &&
+    [message.capture_time_us, message.since_us, message.held_ms].every(Number.isFinite)
   );
 }
 

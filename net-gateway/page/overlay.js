@@ -2,9 +2,10 @@
 //!
 //! Upstream: `stage.js` says which prediction and where the picture lies. It changes nothing but
 //! the canvas. Hands of an earlier frame are dashed and dim and say how old they are, so that they
-//! are never taken for the frame's own. Mirroring moves points; it never turns text around.
+//! are never taken for the frame's own. Mirroring moves points; it never turns text around. What is
+//! steady is drawn, where the box says it; a ring around the gesture's picture fills while it is held.
 
-import { gestureName, gestureStrokes, ICON_SIDE, NO_GESTURE } from "./gestures.js";
+import { gestureName, gestureStrokes, ICON_SIDE, NO_GESTURE, shownBy } from "./gestures.js";
 import { percent } from "./wording.js";
 
 /** Lines of the hand between its 21 points. Source: MediaPipe `HAND_CONNECTIONS`. */
@@ -21,6 +22,7 @@ const COLOURS = { Right: "#ffc14d", Left: "#5cd2ff" };
 const COLOUR_OTHER = "#f2f2f2";
 const OUTLINE = "rgb(10 14 20 / 0.65)";
 const PILL = "rgb(14 18 24 / 0.82)";
+const RING = "rgb(255 255 255 / 0.22)";
 const TEXT = "#ffffff";
 const OLDER_ALPHA = 0.5;
 
@@ -38,14 +40,16 @@ export function drawHands(context, hands, area, how) {
   const labels = [];
   for (const hand of hands) {
     const colour = COLOURS[hand.handedness] ?? COLOUR_OTHER;
-    const points = hand.landmarks.map(([x, y]) => place(x, y, area, how.mirror));
+    const shown = shownBy(hand);
+    const points = shown.landmarks.map(([x, y]) => place(x, y, area, how.mirror));
     context.save();
     clip(context, area);
     context.globalAlpha = how.olderMs === null ? 1 : OLDER_ALPHA;
     drawBones(context, points, colour, area, how.olderMs !== null);
     if (how.olderMs === null) drawJoints(context, points, colour, area);
     context.restore();
-    drawLabel(context, hand, points, area, how, colour, labels);
+    const label = { ...shown, side: hand.handedness.toLowerCase(), colour };
+    drawLabel(context, label, points, area, how, labels);
   }
 }
 
@@ -99,12 +103,12 @@ function drawJoints(context, points, colour, area) {
   context.stroke();
 }
 
-function drawLabel(context, hand, points, area, how, colour, labels) {
-  const isGesture = hand.gesture !== NO_GESTURE;
+function drawLabel(context, label, points, area, how, labels) {
+  const { gesture, side, colour } = label;
+  const isGesture = gesture !== NO_GESTURE;
   const size = Math.min(22, Math.max(13, area.width / 38)) * (isGesture ? 1 : 0.85);
-  const name = gestureName(hand.gesture);
-  const side = hand.handedness.toLowerCase();
-  const score = isGesture ? `${percent(hand.score)} · ` : "";
+  const name = gestureName(gesture);
+  const score = isGesture && label.score !== null ? `${percent(label.score)} · ` : "";
   const rest =
     how.olderMs === null
       ? `${score}${side}`
@@ -131,7 +135,10 @@ function drawLabel(context, hand, points, area, how, colour, labels) {
   context.roundRect(pill.x, pill.y, pill.width, pill.height, pill.height / 2);
   context.fill();
   const middle = pill.y + pill.height / 2;
-  drawIcon(context, hand.gesture, pill.x + pad, middle - icon / 2, icon, colour);
+  if (isGesture && how.olderMs === null) {
+    drawRing(context, pill.x + pad + icon / 2, middle, icon * 0.66, label.progress, colour);
+  }
+  drawIcon(context, gesture, pill.x + pad, middle - icon / 2, icon, colour);
   context.textBaseline = "middle";
   context.fillStyle = TEXT;
   context.font = nameFont;
@@ -140,6 +147,20 @@ function drawLabel(context, hand, points, area, how, colour, labels) {
   context.font = restFont;
   context.fillText(rest, pill.x + pad + icon + gap + nameWidth + gap, middle);
   context.restore();
+}
+
+/** How much of the hold time is over, clockwise from the top. */
+function drawRing(context, x, y, radius, progress, colour) {
+  const top = -Math.PI / 2;
+  context.lineWidth = radius / 5;
+  context.strokeStyle = RING;
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.stroke();
+  context.strokeStyle = colour;
+  context.beginPath();
+  context.arc(x, y, radius, top, top + 2 * Math.PI * within(progress, 0, 1));
+  context.stroke();
 }
 
 /** Above the hand, else below it where there is room; inside the frame; off other labels. */

@@ -20,8 +20,8 @@ const RETRY_MS = 1000;
 export class OwnCamera {
   /**
    * @param {{frame: (frame: object) => void, prediction: (prediction: object, timeUs: number) =>
-   *   void, changed: () => void, source: () => string | null}} handlers `source` names one that
-   *   is pushed and free
+   *   void, gesture: (event: object) => void, changed: () => void, source: () => string | null}}
+   *   handlers `source` names one that is pushed and free
    */
   constructor(handlers) {
     this.handlers = handlers;
@@ -35,6 +35,8 @@ export class OwnCamera {
     /** The source that it is pushed to; null while there is none. */
     this.source = null;
     this.number = 0;
+    /** Clock of the pictures minus the box's, in µs. */
+    this.offsetUs = 0;
     this.sent = 0;
     this.isEncoding = false;
     this.retryTimer = 0;
@@ -50,6 +52,7 @@ export class OwnCamera {
       },
       answered: (number, isTaken) => this.pace.answered(number, isTaken),
       predicted: (message) => this.predicted(message),
+      gesture: (message) => this.gesture(message),
       ended: (why) => this.ended(why),
     });
   }
@@ -161,9 +164,27 @@ export class OwnCamera {
   predicted(message) {
     const { number, client_time_us: timeUs } = message;
     this.pace.predicted(number);
-    // As if its sequence were the number that the picture has here.
-    const own = { ...message, sequence: number, capture_time_us: timeUs };
-    const content = readText(JSON.stringify(own));
-    if (content !== null) this.handlers.prediction(content.prediction, timeUs);
+    const content = readText(JSON.stringify(message));
+    if (content?.kind !== "prediction") return;
+    this.offsetUs = timeUs - content.prediction.capture_time_us;
+    // As if its sequence were the number that the picture has here, and its times of this clock.
+    const hands = content.prediction.hands.map((hand) =>
+      hand.steady === undefined
+        ? hand
+        : { ...hand, steady: { ...hand.steady, since_us: hand.steady.since_us + this.offsetUs } },
+    );
+    const own = { ...content.prediction, hands, sequence: number, capture_time_us: timeUs };
+    this.handlers.prediction(own, timeUs);
+  }
+
+  gesture(message) {
+    const content = readText(JSON.stringify(message));
+    if (content?.kind !== "gesture") return;
+    const { capture_time_us: atUs, since_us: sinceUs } = content.event;
+    this.handlers.gesture({
+      ...content.event,
+      capture_time_us: atUs + this.offsetUs,
+      since_us: sinceUs + this.offsetUs,
+    });
   }
 }

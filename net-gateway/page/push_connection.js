@@ -10,7 +10,7 @@ const HEADER_LEN_BYTES = 24;
 export class PushConnection {
   /**
    * @param {{welcome: (welcome: object) => void, answered: (number: number, isTaken: boolean) =>
-   *   void, predicted: (prediction: object) => void, ended: (why: {error: string, retry: boolean})
+   *   void, predicted: (prediction: object) => void, gesture: (event: object) => void, ended: (why: {error: string, retry: boolean})
    *   => void}} handlers `ended` is called once for each connection that ends by itself
    */
   constructor(handlers) {
@@ -74,6 +74,8 @@ export class PushConnection {
       this.handlers.answered(message.number, message.type === "accepted");
     } else if (message.type === "prediction") {
       this.handlers.predicted(message);
+    } else if (message.type === "gesture") {
+      this.handlers.gesture(message);
     }
   }
 }

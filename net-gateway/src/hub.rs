@@ -10,14 +10,14 @@ use crate::gatekeeper::{self, Gatekeeper};
 use crate::orders::Orders;
 use crate::per_address::{PerAddress, Visit};
 use crate::picture_feed::FrameWatch;
-use crate::prediction_feed::{PredictionFeed, PredictionWatch};
+use crate::prediction_feed::{PredictionFeed, PredictionWatch, Wants};
 use crate::push::Desk;
 use crate::rendition::{Rendition, Studio, TooMany};
 use crate::rtp::Output;
 use crate::source_feed::SourceFeed;
 use crate::status_feed::StatusFeed;
 use crate::stopping::{StopSwitch, Stopping};
-use shm_layout::control::EndedSession;
+use shm_layout::control::{EndedSession, SteadySettings};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -123,6 +123,7 @@ pub struct Hub {
     gatekeeper: Gatekeeper,
     per_address: Arc<PerAddress>,
     orders: Orders,
+    steady: SteadySettings,
     connections: Arc<ConnectionCounters>,
     desk: Desk,
     outputs: Vec<Arc<Output>>,
@@ -151,6 +152,7 @@ impl Hub {
             gatekeeper: Gatekeeper::default(),
             per_address: Arc::new(PerAddress::new(limits.max_connections_per_address())),
             orders: Orders::default(),
+            steady: SteadySettings::default(),
             connections: Arc::default(),
             desk: Desk::new(&[]),
             outputs: Vec::new(),
@@ -215,6 +217,19 @@ impl Hub {
             self.clients
                 .end_logins(|login| ended.iter().any(|session| session.id == login.id));
         }
+    }
+
+    /// The same with other rules for gestures than the default ones.
+    #[must_use]
+    pub fn with_steady(mut self, steady: SteadySettings) -> Self {
+        self.steady = steady;
+        self
+    }
+
+    /// How predictions are made steady.
+    #[must_use]
+    pub fn steady(&self) -> &SteadySettings {
+        &self.steady
     }
 
     /// The same, with sources that clients may push to.
@@ -350,10 +365,16 @@ impl Hub {
         &self.studio
     }
 
-    /// The predictions from now on, of one source or of all.
+    /// The predictions and gesture events from now on, of one source or of all.
     #[must_use]
-    pub fn watch_predictions(&self, source: Option<usize>, protocol: Protocol) -> PredictionWatch {
-        self.predictions.watch(source, protocol, self.stopping())
+    pub fn watch_predictions(
+        &self,
+        source: Option<usize>,
+        wants: Wants,
+        protocol: Protocol,
+    ) -> PredictionWatch {
+        self.predictions
+            .watch(source, wants, protocol, self.stopping())
     }
 
     /// Waits until somebody began to watch a source.

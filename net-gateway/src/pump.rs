@@ -15,13 +15,14 @@ use crate::rendition::Studio;
 use crate::source_feed::SourceFeed;
 use crate::traffic::{Figures, TrafficWindow};
 use shm_layout::control::BoxStatus;
-use shm_layout::prediction::PredictionReader;
+use shm_layout::prediction::{PredictionReader, PredictionSlot};
 use shm_layout::ring::{FrameLease, Subscriber};
 use shm_layout::segment::PlaceError;
 use shm_layout::{MonotonicNs, PixelFormat, Segment, Sequence, wall_us};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use steady::{EventKind, GestureEvent, Given, InOrder, Steadier, SteadyPrediction};
 
 /// A frame older than this is not shown to a viewer who just came: it is from before the source
 /// was lost, and the viewer would take it for the present.
@@ -44,6 +45,8 @@ struct SourcePump<'s> {
     feed: Arc<SourceFeed>,
     frames: Subscriber<'s>,
     predictions: PredictionReader<'s>,
+    in_order: InOrder,
+    steadier: Steadier,
     /// Newest frame that was offered to the viewers of now; 0 when there are none.
     offered: Sequence,
     studio: Arc<Studio>,
@@ -62,15 +65,15 @@ impl<'s> Pump<'s> {
     pub fn new(segment: &'s Segment, place: usize, hub: &Arc<Hub>) -> Result<Self, PlaceError> {
         let sources = hub.sources().iter().enumerate().map(|(index, feed)| {
             let slot = segment.predictions(index)?;
-            // The gateway was restarted, perhaps; what is known is known.
-            if let Some(latest) = slot.latest() {
-                feed.set_latest_prediction(latest);
-            }
+            let (predictions, steadier) = reading_ends(&slot, feed, hub);
+            let wait_max = Duration::from_millis(hub.steady().wait_ms);
             Ok(SourcePump {
                 index,
                 feed: Arc::clone(feed),
                 frames: segment.subscriber(index, place)?,
-                predictions: slot.reader(),
+                predictions,
+                in_order: InOrder::new(wait_max, steadier.newest()),
+                steadier,
                 offered: Sequence(0),
                 studio: Arc::clone(hub.studio()),
                 jpeg_quality: hub.limits().jpeg_quality,
@@ -217,28 +220,93 @@ impl SourcePump<'_> {
         }
     }
 
-    /// Hands new predictions on; tells whether there may be more.
+    /// Hands new predictions on, and the gestures that they mean; tells whether there may be more.
     fn pump_predictions(&mut self, hub: &Hub, traffic: &mut TrafficWindow) -> bool {
         let counters = self.feed.counters();
+        let mut is_unfinished = true;
         for _ in 0..PREDICTIONS_PER_TURN {
             let Some(prediction) = self.predictions.next_unread() else {
-                counters
-                    .predictions_missed
-                    .store(self.predictions.missed(), Ordering::Relaxed);
-                return false;
+                let missed = self.predictions.missed();
+                counters.predictions_missed.store(missed, Ordering::Relaxed);
+                is_unfinished = false;
+                break;
             };
-            let now = MonotonicNs::now();
             counters.predictions.fetch_add(1, Ordering::Relaxed);
-            traffic.record(now, now.since(prediction.capture));
-            if hub.predictions().is_watched() {
-                match PredictionMessage::new(self.index, self.feed.name(), &prediction, now) {
-                    Ok(message) => hub.predictions().send(message),
-                    Err(error) => tracing::warn!("cannot write a prediction as JSON: {error}"),
-                }
-            }
-            self.feed.set_latest_prediction(prediction);
+            self.in_order.put(prediction);
         }
-        true
+        let in_work = self.predictions.oldest_in_work();
+        let now = MonotonicNs::now();
+        let teller = Teller {
+            hub,
+            source: self.index,
+            feed: &self.feed,
+        };
+        while let Some(given) = self.in_order.next(in_work, now) {
+            let mut events = Vec::new();
+            let steady = match given {
+                Given::Next(raw) => self.steadier.see(raw, |event| events.push(event)),
+                Given::Late(raw) => {
+                    counters.predictions_late.fetch_add(1, Ordering::Relaxed);
+                    SteadyPrediction::late(raw)
+                }
+            };
+            traffic.record(now, now.since(steady.raw.capture));
+            teller.prediction(&steady, now);
+            events.iter().for_each(|event| teller.gesture(event));
+            self.feed.set_latest_prediction(steady);
+        }
+        self.steadier.tick(now, |event| teller.gesture(&event));
+        is_unfinished
+    }
+}
+
+/// The reading end of a prediction slot, and what is known from what the slot still holds: the
+/// gateway was restarted, perhaps.
+fn reading_ends<'s>(
+    slot: &PredictionSlot<'s>,
+    feed: &SourceFeed,
+    hub: &Hub,
+) -> (PredictionReader<'s>, Steadier) {
+    // First the end, then the history: what comes in between is in both, and told as late.
+    let reader = slot.reader();
+    let mut steadier = Steadier::new(hub.steady());
+    if let Some(latest) = steadier.rebuild(slot.history()) {
+        feed.set_latest_prediction(latest);
+    }
+    (reader, steadier)
+}
+
+/// Tells what comes of a source to everybody who listens.
+struct Teller<'h> {
+    hub: &'h Hub,
+    source: usize,
+    feed: &'h SourceFeed,
+}
+
+impl Teller<'_> {
+    fn prediction(&self, prediction: &SteadyPrediction, now: MonotonicNs) {
+        if self.hub.predictions().is_watched() {
+            let name = self.feed.name();
+            self.send(PredictionMessage::new(self.source, name, prediction, now));
+        }
+    }
+
+    fn gesture(&self, event: &GestureEvent) {
+        if event.kind == EventKind::GestureStart {
+            let counters = self.feed.counters();
+            counters.gestures.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.hub.predictions().is_watched() {
+            let name = self.feed.name();
+            self.send(PredictionMessage::gesture(self.source, name, event));
+        }
+    }
+
+    fn send(&self, message: Result<PredictionMessage, serde_json::Error>) {
+        match message {
+            Ok(message) => self.hub.predictions().send(message),
+            Err(error) => tracing::warn!("cannot write a prediction as JSON: {error}"),
+        }
     }
 }
 

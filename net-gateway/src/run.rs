@@ -57,6 +57,7 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
     let hub = Hub::new(names, limits(assignment))
         .with_access(access)
         .with_gatekeeper(gatekeeper(worker, assignment)?)
+        .with_steady((*assignment.steady).clone())
         .with_desk(Desk::new(&assignment.sources))
         .with_outputs(assignment.rtp.iter().cloned().map(Output::new));
     let press = Press::new(worker.segment(), hub.desk().take_orders());

@@ -6,9 +6,9 @@
 use crate::clients::{ByProtocol, Protocol};
 use crate::picture_feed::{FrameWatch, Picture, PictureFeed};
 use crate::stopping::Stopping;
-use shm_layout::Prediction;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use steady::SteadyPrediction;
 
 /// What happened at one source since the gateway started.
 #[derive(Debug, Default)]
@@ -33,6 +33,10 @@ pub struct SourceCounters {
     pub predictions: AtomicU64,
     /// Predictions overwritten before they were read.
     pub predictions_missed: AtomicU64,
+    /// Predictions that came after those of newer frames, too late to be made steady.
+    pub predictions_late: AtomicU64,
+    /// Gestures that began.
+    pub gestures: AtomicU64,
     /// Frames handed to clients.
     pub delivered: ByProtocol,
     /// Frames that a client did not get because it was busy with an older one.
@@ -46,7 +50,7 @@ pub struct SourceCounters {
 pub struct SourceFeed {
     name: String,
     pictures: PictureFeed,
-    latest_prediction: Mutex<Option<Prediction>>,
+    latest_prediction: Mutex<Option<SteadyPrediction>>,
     counters: SourceCounters,
 }
 
@@ -103,7 +107,7 @@ impl SourceFeed {
 
     /// The latest prediction.
     #[must_use]
-    pub fn latest_prediction(&self) -> Option<Prediction> {
+    pub fn latest_prediction(&self) -> Option<SteadyPrediction> {
         self.latest_prediction
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -111,14 +115,14 @@ impl SourceFeed {
     }
 
     /// Makes `prediction` the latest one, unless a newer frame's is known already.
-    pub fn set_latest_prediction(&self, prediction: Prediction) {
+    pub fn set_latest_prediction(&self, prediction: SteadyPrediction) {
         let mut latest = self
             .latest_prediction
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if latest
             .as_ref()
-            .is_none_or(|known| known.sequence <= prediction.sequence)
+            .is_none_or(|known| known.raw.sequence <= prediction.raw.sequence)
         {
             *latest = Some(prediction);
         }

@@ -83,6 +83,14 @@ impl<'s, const WORDS: usize> SlotView<'s, WORDS> {
         self.make_latest(sequence, index)
     }
 
+    /// Says that the owner of `lane` has the frame `sequence` in hand, so that nobody takes a
+    /// prediction of a newer frame for the next one in order; 0 = none any more.
+    pub fn work_on(&self, lane: usize, sequence: u64) {
+        // ORDERING: Release - not needed for any data; whoever sees what this process does later
+        // also sees this.
+        self.lanes[lane].working.store(sequence, Ordering::Release);
+    }
+
     fn make_latest(&self, sequence: u64, index: usize) -> Published {
         let pointer = (sequence << 16) | index as u64;
         // ORDERING: Acquire - a lost race is compared with what the winner stored.
@@ -175,6 +183,8 @@ fn read_record<const WORDS: usize>(record: &PredictionRecord<WORDS>) -> Option<R
 #[derive(Debug)]
 pub struct HistoryCursor {
     next: Vec<u64>,
+    /// The newest sequence that was read from each lane; 0 = none.
+    read: Vec<u64>,
     missed: u64,
 }
 
@@ -184,8 +194,19 @@ impl HistoryCursor {
     pub fn at_end<const WORDS: usize>(slot: &SlotView<'_, WORDS>) -> Self {
         Self {
             next: (0..slot.lanes.len()).map(|lane| slot.count(lane)).collect(),
+            read: vec![0; slot.lanes.len()],
             missed: 0,
         }
+    }
+
+    /// Starts at the oldest prediction that is still there.
+    #[must_use]
+    pub fn at_oldest<const WORDS: usize>(slot: &SlotView<'_, WORDS>) -> Self {
+        let mut cursor = Self::at_end(slot);
+        for next in &mut cursor.next {
+            *next = next.saturating_sub(slot.depth() as u64);
+        }
+        cursor
     }
 
     /// The next prediction of any lane, or `None` if all were read.
@@ -203,12 +224,28 @@ impl HistoryCursor {
             while *next < count {
                 *next += 1;
                 match slot.nth(lane, *next - 1) {
-                    Some(record) => return Some(record),
+                    Some(record) => {
+                        self.read[lane] = self.read[lane].max(record.sequence);
+                        return Some(record);
+                    }
                     None => self.missed += 1,
                 }
             }
         }
         None
+    }
+
+    /// The oldest frame that some lane still works on; a prediction of it is yet to be read, unless
+    /// that lane's owner died over it.
+    #[must_use]
+    pub fn oldest_in_work<const WORDS: usize>(&self, slot: &SlotView<'_, WORDS>) -> Option<u64> {
+        let lanes = slot.lanes.iter().zip(&self.read);
+        let in_work = lanes.filter_map(|(lane, read)| {
+            // ORDERING: Acquire - pairs with `work_on`. What was published since is read later.
+            let working = lane.working.load(Ordering::Acquire);
+            (working > *read).then_some(working)
+        });
+        in_work.min()
     }
 
     /// Predictions that were overwritten before they were read.

@@ -158,7 +158,9 @@ fn prediction(sequence: u64) -> Prediction {
         height_px: 48,
         model: [sequence as u8; 32],
         detected: true,
+        looks: 0,
         hands: Vec::new(),
+        lost: Vec::new(),
     }
 }
 

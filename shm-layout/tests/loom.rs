@@ -304,7 +304,12 @@ impl Slot {
         };
         Arc::new(Self {
             head: PredictionHead { latest: word64() },
-            lanes: (0..lanes).map(|_| LaneHead { count: word64() }).collect(),
+            lanes: (0..lanes)
+                .map(|_| LaneHead {
+                    count: word64(),
+                    working: word64(),
+                })
+                .collect(),
             records: (0..lanes * 2).map(|_| record()).collect(),
         })
     }

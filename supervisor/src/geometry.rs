@@ -302,7 +302,7 @@ mod tests {
         };
         assert_eq!(
             refused(small).to_string(),
-            "shared memory for 8 frames of 0.6 MB + 8 frames of 0.6 MB: 9.9 MB needed, \
+            "shared memory for 8 frames of 0.6 MB + 8 frames of 0.6 MB: 10.0 MB needed, \
              5.0 MB allowed (25 % of 20.0 MB)"
         );
         let container = Room {

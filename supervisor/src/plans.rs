@@ -118,6 +118,7 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         staleness_ms: gateway.staleness_ms,
         cors_origins: gateway.cors_origins.clone(),
         trusted_proxies: gateway.trusted_proxies.clone(),
+        steady: Box::new(config.steady.clone()),
         tls: certificate::files(&config.tls, instance),
         has_http_unix: !gateway.http_unix.as_os_str().is_empty(),
         access: access(config),

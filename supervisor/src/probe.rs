@@ -1,11 +1,12 @@
 //! What is asked of the workers' programs before anything starts: are the models whole, which
 //! camera is there, and how large can a frame get. Nothing is opened here; the programs look.
 
-use crate::config::{Config, Infer, SourceConfig};
+use crate::config::{self, Config, Infer, SourceConfig};
 use crate::failure::Failure;
 use crate::siblings::Siblings;
 use serde::Deserialize;
 use shm_layout::control::{ModelInfo, PushLimits, Role, SourceKind};
+use shm_layout::exit::ExitReason;
 use std::ffi::OsString;
 use std::process::{Child, Output, Stdio};
 
@@ -166,7 +167,11 @@ fn judge(source: &SourceConfig, probe: Probe) -> Result<Probed, Failure> {
 
 /// The model check while it runs: it takes a while, and the sources can be looked at meanwhile.
 #[derive(Debug)]
-pub struct ModelCheck(Child);
+pub struct ModelCheck {
+    program: Child,
+    /// Gestures that the configuration has rules for.
+    gestures: Vec<String>,
+}
 
 impl ModelCheck {
     /// Starts to check that the models are whole and of the right shape.
@@ -174,16 +179,18 @@ impl ModelCheck {
     /// # Errors
     ///
     /// [`Failure::System`] if infer-worker cannot be started.
-    pub fn start(siblings: &Siblings, config: &Infer) -> Result<Self, Failure> {
+    pub fn start(siblings: &Siblings, config: &Config) -> Result<Self, Failure> {
+        let named = config.steady.named.iter();
+        let gestures = named.map(|(name, _)| name.clone()).collect();
         siblings
             .command(Role::Infer)
             .arg("check-model")
             .arg("--json")
-            .args(model_arguments(config))
+            .args(model_arguments(&config.infer))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map(Self)
+            .map(|program| Self { program, gestures })
             .map_err(|source| Failure::System {
                 what: "start infer-worker",
                 source,
@@ -194,18 +201,43 @@ impl ModelCheck {
     ///
     /// # Errors
     ///
-    /// [`Failure::Refused`] with what infer-worker says is wrong with the models.
+    /// [`Failure::Refused`] with what infer-worker says is wrong with the models, or with the gesture
+    /// that they do not know.
     pub fn finish(self) -> Result<ModelInfo, Failure> {
         let failed = |source| Failure::System {
             what: "check the models",
             source,
         };
-        let output = self.0.wait_with_output().map_err(failed)?;
+        let output = self.program.wait_with_output().map_err(failed)?;
         if !output.status.success() {
             return Err(refusal(&output));
         }
-        serde_json::from_slice(&output.stdout).map_err(|error| failed(error.into()))
+        let model: ModelInfo =
+            serde_json::from_slice(&output.stdout).map_err(|error| failed(error.into()))?;
+        match unknown_gesture(&self.gestures, &model) {
+            None => Ok(model),
+            Some(refusal) => Err(refusal),
+        }
     }
+}
+
+/// The refusal of a configuration with rules for a gesture that the model cannot tell.
+fn unknown_gesture(gestures: &[String], model: &ModelInfo) -> Option<Failure> {
+    let unknown = gestures.iter().find(|name| !model.labels.contains(name))?;
+    let known = model.labels.iter().map(String::as_str);
+    let near = config::nearest(unknown, known).map(|near| format!("did you mean `{near}`? "));
+    Some(Failure::Refused {
+        said: format!(
+            "[gestures.{unknown}]: the model {} knows no gesture `{unknown}`",
+            model.name
+        ),
+        advice: Some(format!(
+            "{}it knows {}",
+            near.unwrap_or_default(),
+            model.labels.join(", ")
+        )),
+        code: ExitReason::Config as i32,
+    })
 }
 
 /// The options that tell infer-worker which models to use.
@@ -282,6 +314,29 @@ mod tests {
         assert_eq!(judged.problem.as_deref(), Some("it is not connected"));
         let failure = judge(&SourceConfig::demo(), probe(false)).unwrap_err();
         assert_eq!(failure.to_string(), "source `demo`: it is not connected");
+        assert_eq!(failure.exit_code(), 78);
+    }
+
+    #[test]
+    fn rules_for_a_gesture_that_the_model_lacks_are_refused_with_those_that_it_has() {
+        let model = ModelInfo {
+            name: "hands".to_owned(),
+            profile: "full".to_owned(),
+            sha256: String::new(),
+            labels: ["None", "Thumb_Up", "Victory"].map(str::to_owned).to_vec(),
+        };
+        let check = |name: &str| unknown_gesture(&[name.to_owned()], &model);
+        assert!(check("Victory").is_none());
+        let failure = check("Thump_Up").unwrap();
+        assert_eq!(
+            failure.to_string(),
+            "[gestures.Thump_Up]: the model hands knows no gesture `Thump_Up`"
+        );
+        let hint = failure.hint().unwrap();
+        assert_eq!(
+            hint,
+            "did you mean `Thumb_Up`? it knows None, Thumb_Up, Victory"
+        );
         assert_eq!(failure.exit_code(), 78);
     }
 

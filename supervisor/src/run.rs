@@ -134,7 +134,7 @@ fn lock(instance: &Instance, files: &RuntimeFiles) -> Result<InstanceLock, Failu
 
 /// Checks the models and looks at the sources, both at once.
 fn look_around(siblings: &Siblings, config: &Config) -> Result<Vec<Probed>, Failure> {
-    let check = ModelCheck::start(siblings, &config.infer)?;
+    let check = ModelCheck::start(siblings, config)?;
     let sources = probe::sources(siblings, config);
     let model = check.finish()?;
     let sources = sources?;

@@ -38,7 +38,7 @@ fn watch(test_box: &TestBox, source: &str) -> Receiver<u64> {
 
 /// The same for the predictions of a source: (sequence, generation of the infer-worker).
 fn watch_predictions(test_box: &TestBox, source: &str) -> Receiver<(u64, u64)> {
-    let path = format!("/api/v1/events?source={source}");
+    let path = format!("/api/v1/events?source={source}&only=predictions");
     let mut stream = EventStream::open(&test_box.http(), &path);
     let (seen, predictions) = channel();
     std::thread::spawn(move || {

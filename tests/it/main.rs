@@ -15,6 +15,7 @@ mod config;
 mod doctor;
 mod drain;
 mod existing_clients;
+mod gestures;
 mod hang;
 mod kill;
 mod limits;

@@ -13,7 +13,7 @@ use wigwag_tests::wait;
 
 /// Predictions of `source` in a thread of its own: sequence and digest of the model.
 fn predictions(address: &str) -> Receiver<(u64, String)> {
-    let mut events = EventStream::open(address, "/api/v1/events?source=test");
+    let mut events = EventStream::open(address, "/api/v1/events?source=test&only=predictions");
     let (seen, predictions) = channel();
     std::thread::spawn(move || {
         while let Some(event) = events.next_event() {

@@ -114,7 +114,10 @@ fn gestures_of_the_demo_clip_are_recognised() {
         .collect();
     let test_box = TestBox::builder("recognition").source("clip:").start();
     let mut viewer = MultipartStream::open(&test_box.http(), "clip0");
-    let mut events = EventStream::open(&test_box.http(), "/api/v1/events?source=clip0");
+    let mut events = EventStream::open(
+        &test_box.http(),
+        "/api/v1/events?source=clip0&only=predictions",
+    );
     let (mut frames, mut predictions) = (Frames::new(), Predictions::new());
     let first = viewer.part().sequence;
     let agreement = loop {

@@ -31,7 +31,10 @@ fn infer_worker_is_succeeded_while_it_serves() {
             }
         }
     });
-    let mut events = EventStream::open(&test_box.http(), "/api/v1/events?source=pattern0");
+    let mut events = EventStream::open(
+        &test_box.http(),
+        "/api/v1/events?source=pattern0&only=predictions",
+    );
     let (seen, predictions) = channel();
     std::thread::spawn(move || {
         while let Some(event) = events.next_event() {

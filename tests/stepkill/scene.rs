@@ -58,7 +58,9 @@ fn prediction(sequence: u64) -> Prediction {
         height_px: 8,
         model: [sequence as u8; 32],
         detected: false,
+        looks: 0,
         hands: Vec::new(),
+        lost: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod reference;
 pub mod score;
 
 use crate::fractions::to_pixels;
+use crate::hand::identity;
 use crate::image::ImageError;
 use crate::image::mjpeg::Clip;
 use crate::model::RunError;
@@ -97,7 +98,9 @@ pub fn run(
             .map(|hand| answer(hand, &outcome))
             .collect();
         report.agreement.add(expected, &answers);
-        previous = Some(prediction(sequence, outcome));
+        let mut now = prediction(sequence, outcome);
+        identity::carry(previous.as_ref(), &mut now);
+        previous = Some(now);
     }
     Ok(report)
 }
@@ -135,7 +138,9 @@ pub(crate) fn prediction(sequence: u64, outcome: Outcome) -> Prediction {
         height_px: outcome.frame.height_px as u32,
         model: [0; 32],
         detected: outcome.detected,
+        looks: outcome.looks,
         hands: outcome.hands,
+        lost: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 //!   before, into the rotated square that the landmark network reads; [`crop`] cuts it out.
 //! - [`landmark`] brings the network's answer back into the frame; [`gesture`] prepares the
 //!   features for the classifier and picks the label; [`tracker`] decides what runs when.
+//! - [`search`] says where the palm detector looks; [`identity`] which hand is which.
 //!
 //! Neighbours: `recognizer` calls these between the networks. Nothing here runs a network, reads
 //! a clock or keeps state between two frames. Coordinates are pixels of the whole frame unless a
@@ -13,9 +14,11 @@
 
 pub mod crop;
 pub mod gesture;
+pub mod identity;
 pub mod landmark;
 pub mod palm;
 pub mod region;
+pub mod search;
 pub mod tracker;
 
 /// Points of one hand.

@@ -27,7 +27,9 @@ const SAME_HAND_OVERLAP: f32 = 0.2;
 const REGION_SIDE_MIN_PX: f32 = 200.0;
 /// A picture for palm detection keeps at least this many decoded pixels on its longer side. The
 /// detector reads 192, but the landmarks of the hand that it finds are cut from the same picture.
-const DETECT_SIDE_MIN_PX: usize = 640;
+const DETECT_SIDE_MIN_PX: f32 = 640.0;
+/// The same for a look at a part of the frame, where hands are small.
+const PART_SIDE_MIN_PX: f32 = 320.0;
 
 /// Whether the palm detector runs on frame `sequence`, when `known` hands were in the source's
 /// last prediction, which was of frame `previous`.
@@ -42,13 +44,20 @@ pub fn detects(known: usize, hands_max: usize, previous: u64, sequence: u64) -> 
 
 /// By how much a JPEG may be scaled down while it is decoded without costing accuracy.
 #[must_use]
-pub fn denominator(frame: Size, tracked: &[Region], detects: bool) -> Denominator {
+pub fn denominator(frame: Size, tracked: &[Region], look: Option<Region>) -> Denominator {
     let fits = |denominator: &Denominator| {
         let divisor = denominator.get();
         let enough = |side: f32| side / divisor as f32 >= REGION_SIDE_MIN_PX;
-        let longer = frame.width_px.max(frame.height_px);
+        let longer = frame.width_px.max(frame.height_px) as f32;
+        let least = |look: &Region| {
+            if look.side < longer {
+                PART_SIDE_MIN_PX
+            } else {
+                DETECT_SIDE_MIN_PX
+            }
+        };
         tracked.iter().all(|region| enough(region.side))
-            && (!detects || longer / divisor >= DETECT_SIDE_MIN_PX)
+            && look.is_none_or(|look| look.side / divisor as f32 >= least(&look))
     };
     let choices = [Denominator::Eight, Denominator::Four, Denominator::Two];
     choices.into_iter().find(fits).unwrap_or(Denominator::One)
@@ -140,23 +149,31 @@ mod tests {
 
     #[test]
     fn denominator_keeps_enough_pixels() {
-        assert_eq!(denominator(VGA, &[], true), Denominator::One);
-        assert_eq!(denominator(FULL_HD, &[], true), Denominator::Two);
+        let whole = |frame: Size| {
+            let (width, height) = (frame.width_px as f32, frame.height_px as f32);
+            Some(Region::letterbox(width, height))
+        };
+        assert_eq!(denominator(VGA, &[], whole(VGA)), Denominator::One);
+        assert_eq!(denominator(FULL_HD, &[], whole(FULL_HD)), Denominator::Two);
+        let part = Some(region(500.0, 640.0));
+        assert_eq!(denominator(FULL_HD, &[], part), Denominator::Two);
+        let small = Some(region(500.0, 400.0));
+        assert_eq!(denominator(FULL_HD, &[], small), Denominator::One);
         assert_eq!(
-            denominator(FULL_HD, &[region(500.0, 850.0)], false),
+            denominator(FULL_HD, &[region(500.0, 850.0)], None),
             Denominator::Four
         );
         assert_eq!(
-            denominator(FULL_HD, &[region(500.0, 850.0)], true),
+            denominator(FULL_HD, &[region(500.0, 850.0)], whole(FULL_HD)),
             Denominator::Two
         );
         let two = [region(500.0, 850.0), region(900.0, 399.0)];
-        assert_eq!(denominator(FULL_HD, &two, false), Denominator::One);
+        assert_eq!(denominator(FULL_HD, &two, None), Denominator::One);
         let large = Size {
             width_px: 16_384,
             height_px: 16_384,
         };
-        assert_eq!(denominator(large, &[], true), Denominator::Eight);
+        assert_eq!(denominator(large, &[], whole(large)), Denominator::Eight);
     }
 
     #[test]

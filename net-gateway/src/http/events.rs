@@ -1,11 +1,12 @@
-//! `GET /api/v1/events`: every prediction as a server-sent event, of one source or of all.
+//! `GET /api/v1/events`: every prediction and gesture event as a server-sent event, of one source or
+//! of all.
 
 use super::error::ApiError;
 use super::extract::{Params, find_source};
 use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
 use crate::hub::Hub;
-use crate::prediction_feed::PredictionWatch;
+use crate::prediction_feed::{PredictionWatch, Wants};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -24,10 +25,32 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// What a client gets at once: it is connected, and how soon to come back when it is not.
 const OPENING: &[u8] = b": connected\nretry: 1000\n\n";
 
-/// `?source=NAME`; all sources without it.
+/// `?source=NAME`; all sources without it. `?only=gestures` or `?only=predictions`; both without it.
 #[derive(Debug, Deserialize)]
 pub struct Wishes {
     source: Option<String>,
+    only: Option<String>,
+}
+
+impl Wishes {
+    fn wants(&self) -> Result<Wants, ApiError> {
+        let (predictions, gestures) = match self.only.as_deref() {
+            None => (true, true),
+            Some("predictions") => (true, false),
+            Some("gestures") => (false, true),
+            Some(_) => {
+                let error = "`only` is neither gestures nor predictions";
+                return Err(ApiError::bad_request(
+                    error,
+                    "use /api/v1/events?only=gestures",
+                ));
+            }
+        };
+        Ok(Wants {
+            predictions,
+            gestures,
+        })
+    }
 }
 
 struct Subscriber {
@@ -40,12 +63,13 @@ struct Subscriber {
 ///
 /// # Errors
 ///
-/// 404 for an unknown source, 503 when a limit on clients is reached.
+/// 400 for a bad query, 404 for an unknown source, 503 when a limit on clients is reached.
 pub async fn get(
     State(hub): State<Arc<Hub>>,
     Extension(peer): Extension<Peer>,
     Params(wishes): Params<Wishes>,
 ) -> Result<Response, ApiError> {
+    let wants = wishes.wants()?;
     let source = wishes
         .source
         .map(|name| find_source(&hub, &name))
@@ -53,7 +77,7 @@ pub async fn get(
     let client = hub.clients().admit(Protocol::Events, peer)?;
     let name = source.and_then(|source| hub.name_of(source));
     client.record().describe(name, String::new());
-    let predictions = hub.watch_predictions(source, Protocol::Events);
+    let predictions = hub.watch_predictions(source, wants, Protocol::Events);
     let subscriber = Subscriber {
         predictions,
         is_open: false,

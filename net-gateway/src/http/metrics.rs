@@ -69,7 +69,7 @@ impl Figures {
             &'static str,
             fn(&SourceCounters) -> &AtomicU64,
         );
-        let counters: [Counter; 10] = [
+        let counters: [Counter; 12] = [
             (
                 "frames_published",
                 "Frames published in the source's ring",
@@ -112,6 +112,12 @@ impl Figures {
                 "Predictions overwritten before they were read",
                 |c| &c.predictions_missed,
             ),
+            (
+                "predictions_late",
+                "Predictions too late to be made steady",
+                |c| &c.predictions_late,
+            ),
+            ("gestures", "Gestures that began", |c| &c.gestures),
         ];
         for (name, help, counter) in counters {
             let samples = self.0.sources().iter().map(|source| {

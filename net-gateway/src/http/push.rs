@@ -11,6 +11,7 @@ use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
 use crate::gatekeeper::site::is_same_origin;
 use crate::hub::Hub;
+use crate::prediction_feed::Wants;
 use crate::push::numbers::OwnFrame;
 use crate::push::refusal::PushError;
 use crate::push::session::{Answer, CameFrame, Event, Session, Wish};
@@ -56,7 +57,10 @@ impl Wishes {
         };
         Ok(Wish {
             source: self.source.unwrap_or_default(),
-            predictions,
+            wants: Wants {
+                predictions,
+                gestures: predictions,
+            },
         })
     }
 }
@@ -209,26 +213,29 @@ fn answer_of(answer: &Answer) -> String {
     .to_string()
 }
 
-/// The prediction as everywhere, with the client's own number and time in front.
+/// The prediction or gesture event as everywhere, with the client's own number and time in front.
 fn message_of(event: Event) -> Result<String, PushError> {
     match event {
         Event::Ended(why) => Err(why),
-        Event::Predicted(own, predicted) => {
-            let OwnFrame {
-                number,
-                client_time_us,
-            } = own;
-            let json = predicted.json();
-            let fields = json
-                .get(1..)
-                .map(String::from_utf8_lossy)
-                .unwrap_or_default();
-            Ok(format!(
-                "{{\"type\":\"prediction\",\"number\":{number},\
-                 \"client_time_us\":{client_time_us},{fields}"
-            ))
-        }
+        Event::Predicted(own, predicted) => Ok(with_own("prediction", own, &predicted.json())),
+        Event::Gesture(Some(own), event) => Ok(with_own("gesture", own, &event.json())),
+        Event::Gesture(None, event) => Ok(event.ws_text().to_owned()),
     }
+}
+
+fn with_own(word: &str, own: OwnFrame, json: &[u8]) -> String {
+    let OwnFrame {
+        number,
+        client_time_us,
+    } = own;
+    let fields = json
+        .get(1..)
+        .map(String::from_utf8_lossy)
+        .unwrap_or_default();
+    format!(
+        "{{\"type\":\"{word}\",\"number\":{number},\
+         \"client_time_us\":{client_time_us},{fields}"
+    )
 }
 
 /// Tells the client why it is ended; it may have gone.

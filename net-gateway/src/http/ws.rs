@@ -1,4 +1,5 @@
-//! `GET /ws`: predictions and the box's status as text, frames as binary messages on request.
+//! `GET /ws`: predictions, gesture events and the box's status as text, frames as binary messages on
+//! request.
 //!
 //! One task per client, one message in flight: while a message waits for the client, newer frames
 //! replace each other and only the newest is sent next.
@@ -11,7 +12,7 @@ use crate::clients::{ClientGuard, Protocol};
 use crate::gatekeeper::site::is_same_origin;
 use crate::hub::Hub;
 use crate::picture_feed::FrameWatch;
-use crate::prediction_feed::PredictionWatch;
+use crate::prediction_feed::{PredictionWatch, Wants};
 use crate::status_feed::StatusWatch;
 use crate::stopping::Stopping;
 use axum::Extension;
@@ -92,7 +93,7 @@ pub async fn get(
         .flatten();
     let subscription = Subscription {
         frames,
-        predictions: hub.watch_predictions(source, Protocol::WebSocket),
+        predictions: hub.watch_predictions(source, Wants::ALL, Protocol::WebSocket),
         status: hub.status().watch(),
         stopping: hub.stopping(),
         _client: client,

@@ -38,6 +38,15 @@ impl Numbers {
     }
 }
 
+impl Numbers {
+    /// The same, without forgetting it.
+    #[must_use]
+    pub fn find(&self, sequence: u64) -> Option<OwnFrame> {
+        let found = self.0.iter().find(|(known, _)| *known == sequence);
+        found.map(|(_, own)| *own)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +65,7 @@ mod tests {
             numbers.put(sequence, own(sequence - 10));
         }
         assert_eq!(numbers.take(10), None, "of another client");
+        assert_eq!(numbers.find(13), Some(own(3)));
         assert_eq!(numbers.take(13), Some(own(3)));
         assert_eq!(numbers.take(12), Some(own(2)));
         assert_eq!(numbers.take(13), None);

@@ -12,7 +12,7 @@ use super::permission;
 use super::refusal::{FrameFault, PushError};
 use crate::clients::{ClientGuard, Protocol};
 use crate::hub::Hub;
-use crate::prediction_feed::{PredictionMessage, PredictionWatch};
+use crate::prediction_feed::{Kind, PredictionMessage, PredictionWatch, Wants};
 use crate::stopping::Stopping;
 use bytes::Bytes;
 use shm_layout::MonotonicNs;
@@ -31,8 +31,8 @@ pub const FRAME_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Wish {
     /// Name of the source; empty means any that is there for clients which name none.
     pub source: String,
-    /// Whether predictions are to come back.
-    pub predictions: bool,
+    /// What is to come back.
+    pub wants: Wants,
 }
 
 /// A frame as it came.
@@ -70,6 +70,8 @@ pub enum Answer {
 pub enum Event {
     /// A prediction for one of its frames.
     Predicted(OwnFrame, Arc<PredictionMessage>),
+    /// A gesture in its frames, with the one that decided it, if that is known.
+    Gesture(Option<OwnFrame>, Arc<PredictionMessage>),
     /// Its end.
     Ended(PushError),
 }
@@ -83,6 +85,8 @@ pub struct Session {
     predictions: Option<PredictionWatch>,
     stopping: Stopping,
     bad_in_a_row: u32,
+    /// The last frame whose prediction was told; gesture events follow theirs.
+    last_predicted: Option<(u64, OwnFrame)>,
     _client: ClientGuard,
 }
 
@@ -100,9 +104,9 @@ impl Session {
         permission::may_push(hub, client.record().caller())?;
         let hold = hub.desk().claim(&wish.source, address).await?;
         let source = hold.source();
-        let predictions = wish
-            .predictions
-            .then(|| hub.watch_predictions(Some(source.source()), protocol));
+        let wants = wish.wants;
+        let predictions = (wants.predictions || wants.gestures)
+            .then(|| hub.watch_predictions(Some(source.source()), wants, protocol));
         let pace = Pace::new(source.limits().max_fps, MonotonicNs::now());
         Ok(Self {
             hold,
@@ -111,6 +115,7 @@ impl Session {
             predictions,
             stopping: hub.stopping(),
             bad_in_a_row: 0,
+            last_predicted: None,
             _client: client,
         })
     }
@@ -211,6 +216,14 @@ impl Session {
         Ok(())
     }
 
+    /// What the client calls the frame that decided a gesture event.
+    fn own_of(&self, sequence: u64) -> Option<OwnFrame> {
+        let told = self.last_predicted.filter(|(known, _)| *known == sequence);
+        // Without predictions, nobody else asks for it.
+        told.map(|(_, own)| own)
+            .or_else(|| self.numbers.find(sequence))
+    }
+
     /// Waits for what comes by itself. Dropping the future loses nothing.
     pub async fn event(&mut self) -> Event {
         loop {
@@ -220,8 +233,17 @@ impl Session {
                 told = self.hold.evicted() => return Event::Ended(told),
                 predicted = next_prediction(&mut self.predictions) => predicted,
             };
-            if let Some(own) = self.numbers.take(predicted.sequence) {
-                return Event::Predicted(own, predicted);
+            match predicted.kind {
+                Kind::Prediction => {
+                    if let Some(own) = self.numbers.take(predicted.sequence) {
+                        self.last_predicted = Some((predicted.sequence, own));
+                        return Event::Predicted(own, predicted);
+                    }
+                }
+                Kind::Gesture => {
+                    let own = self.own_of(predicted.sequence);
+                    return Event::Gesture(own, predicted);
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Upstream: [`super::studio`], on its thread. Downstream: [`super::render`], and the rendition's own
 //! feed.
 
+use super::overlay;
 use super::pace::Pace;
 use super::render::{RenderError, Rendered, Renderer};
 use super::wish::Rendition;
@@ -10,9 +11,9 @@ use crate::frame_message::{FrameFacts, FrameMessage};
 use crate::jpeg::Encoder;
 use crate::notice::NoticeMessage;
 use crate::picture_feed::{Picture, PictureFeed};
-use shm_layout::Prediction;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use steady::SteadyPrediction;
 
 /// Hands are drawn into a frame if they were seen at most so long before it was captured. Those of
 /// the frame itself are known only after it has been sent.
@@ -72,15 +73,15 @@ impl Bench {
         renderer: &mut Renderer,
         picture: &Picture,
         wish: &Rendition,
-        prediction: Option<&Prediction>,
+        prediction: Option<&SteadyPrediction>,
         quality: u8,
     ) -> Result<Picture, RenderError> {
         let jpeg = match picture {
             Picture::Frame(frame) => frame.jpeg(),
             Picture::Notice(notice) => notice.jpeg(),
         };
-        let hands = prediction.map_or(&[][..], |prediction| &prediction.hands);
-        let canvas = match renderer.render(&jpeg, wish, hands)? {
+        let hands = prediction.filter(|_| wish.overlay).map(overlay::drawn);
+        let canvas = match renderer.render(&jpeg, wish, hands.as_deref().unwrap_or_default())? {
             Rendered::Original => None,
             Rendered::Drawn(canvas) => Some(canvas),
         };
@@ -111,7 +112,7 @@ impl Bench {
                     ..frame.facts()
                 };
                 let drawn = prediction.filter(|_| wish.overlay);
-                let drawn = drawn.map(|prediction| prediction.sequence.0);
+                let drawn = drawn.map(|prediction| prediction.raw.sequence.0);
                 let message = FrameMessage::with_prediction(facts, &jpeg, drawn);
                 Picture::Frame(Arc::new(message.with_ordinal(self.made)))
             }
@@ -125,10 +126,13 @@ impl Bench {
 }
 
 /// The prediction whose hands belong on `picture`, if the latest one is young enough.
-pub(super) fn prediction_for(picture: &Picture, latest: Option<Prediction>) -> Option<Prediction> {
+pub(super) fn prediction_for(
+    picture: &Picture,
+    latest: Option<SteadyPrediction>,
+) -> Option<SteadyPrediction> {
     let Picture::Frame(frame) = picture else {
         return None;
     };
     let captured = frame.facts().captured;
-    latest.filter(|latest| captured.since(latest.capture) <= OVERLAY_AGE_MAX)
+    latest.filter(|latest| captured.since(latest.raw.capture) <= OVERLAY_AGE_MAX)
 }

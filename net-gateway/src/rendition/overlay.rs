@@ -1,13 +1,16 @@
-//! Draws the hands of one prediction into a picture: bones, joints, and a label for each hand.
+//! Draws the hands of one prediction into a picture: bones, joints, and a label for each hand, with a
+//! bar for how much of its gesture's hold time is over.
 //!
-//! It looks like the page's own drawing (`page/overlay.js`), for clients that cannot draw. Values
-//! of a prediction are input: a point may lie anywhere, or nowhere.
+//! It looks like the page's own drawing (`page/overlay.js`), for clients that cannot draw, and shows
+//! what is steady. Values of a prediction are input: a point may lie anywhere, or nowhere.
 
 use crate::drawing::Canvas;
 use crate::drawing::canvas::Rgb;
 use crate::drawing::letters::{self, FontWeight, Style, advance_px};
 use crate::drawing::shapes::{Point, dot, line};
-use shm_layout::Hand;
+use shm_layout::Label;
+use shm_layout::prediction::LANDMARKS;
+use steady::SteadyPrediction;
 
 /// Lines of the hand between its 21 points. Source: MediaPipe `HAND_CONNECTIONS`.
 const BONES: [&[usize]; 6] = [
@@ -26,6 +29,8 @@ const OUTLINE_INK: f32 = 0.65;
 const JOINT_RGB: Rgb = [255, 255, 255];
 const LABEL_RGB: Rgb = [14, 18, 24];
 const LABEL_INK: f32 = 0.82;
+/// The part of a hold that is still to come.
+const ACCENT_INK: f32 = 0.35;
 const TEXT_RGB: Rgb = [255, 255, 255];
 
 /// Thickness of a bone: this part of the picture's width, within bounds.
@@ -35,8 +40,44 @@ const BONE_PX: (f32, f32) = (1.5, 12.0);
 const TEXT_PARTS: f32 = 38.0;
 const TEXT_PX: (f32, f32) = (10.0, 48.0);
 
+/// A hand as it is drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DrawnHand {
+    /// Its points, in fractions of the frame.
+    pub landmarks: [[f32; 3]; LANDMARKS],
+    /// Its bounds, in fractions of the frame.
+    pub rect: [f32; 4],
+    /// Whether it is a right hand.
+    pub is_right: bool,
+    /// The gesture that is held.
+    pub gesture: Option<Label>,
+    /// How much of its hold time is over, 0..=1.
+    pub progress: f32,
+    /// How sure the newest prediction was, 0..=1; `None` if it shows something else.
+    pub score: Option<f32>,
+}
+
+/// The hands of a prediction as they are drawn: what is steady where that is known.
+#[must_use]
+pub fn drawn(prediction: &SteadyPrediction) -> Vec<DrawnHand> {
+    let hands = prediction.raw.hands.iter().enumerate();
+    let drawn = |(index, hand): (usize, &shm_layout::Hand)| {
+        let steady = prediction.hands.get(index);
+        let gesture = steady.map_or(Some(hand.gesture), |steady| steady.gesture);
+        DrawnHand {
+            landmarks: steady.map_or(hand.landmarks, |steady| steady.landmarks),
+            rect: hand.rect,
+            is_right: hand.right_probability >= 0.5,
+            gesture: gesture.filter(|gesture| gesture.as_str() != "None"),
+            progress: steady.map_or(0.0, |steady| steady.progress),
+            score: (gesture == Some(hand.gesture)).then_some(hand.score),
+        }
+    };
+    hands.map(drawn).collect()
+}
+
 /// Draws `hands` into `canvas`.
-pub fn draw(canvas: &mut Canvas, hands: &[Hand]) {
+pub fn draw(canvas: &mut Canvas, hands: &[DrawnHand]) {
     for hand in hands {
         draw_hand(canvas, hand);
     }
@@ -46,7 +87,7 @@ pub fn draw(canvas: &mut Canvas, hands: &[Hand]) {
     }
 }
 
-fn draw_hand(canvas: &mut Canvas, hand: &Hand) {
+fn draw_hand(canvas: &mut Canvas, hand: &DrawnHand) {
     let size = [canvas.width_px as f32, canvas.height_px as f32];
     let points = hand.landmarks.map(|[x, y, _]| [x * size[0], y * size[1]]);
     let bone_px = (size[0] / BONE_PARTS).clamp(BONE_PX.0, BONE_PX.1);
@@ -86,7 +127,7 @@ fn near(point: &Point, size: [f32; 2]) -> Option<Point> {
 }
 
 /// The gesture, its score and the side, on a dark bar above the hand; inside the picture.
-fn draw_label(canvas: &mut Canvas, hand: &Hand) {
+fn draw_label(canvas: &mut Canvas, hand: &DrawnHand) {
     let (width, height) = (canvas.width_px as f32, canvas.height_px as f32);
     let text_px = (width / TEXT_PARTS).clamp(TEXT_PX.0, TEXT_PX.1);
     let text = label(hand);
@@ -106,11 +147,15 @@ fn draw_label(canvas: &mut Canvas, hand: &Hand) {
         .max(0.0);
     canvas.fill([left, top, bar[0], bar[1]], LABEL_RGB, LABEL_INK);
     let accent_px = (text_px / 6.0).max(1.0);
-    canvas.fill(
-        [left, top + bar[1] - accent_px, bar[0], accent_px],
-        colour(hand),
-        1.0,
-    );
+    // Dim where it is still to be held.
+    let done_px = if hand.gesture.is_some() {
+        bar[0] * hand.progress.clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let line = |width_px| [left, top + bar[1] - accent_px, width_px, accent_px];
+    canvas.fill(line(bar[0]), colour(hand), ACCENT_INK);
+    canvas.fill(line(done_px), colour(hand), 1.0);
     let style = Style {
         height_px: text_px,
         weight,
@@ -120,44 +165,38 @@ fn draw_label(canvas: &mut Canvas, hand: &Hand) {
 }
 
 /// What stands on a hand's label: `Thumb Up 93 % right`; without a gesture only the side.
-fn label(hand: &Hand) -> String {
-    let side = if is_right(hand) { "right" } else { "left" };
-    match hand.gesture.as_str() {
-        "None" => side.to_owned(),
-        gesture => format!(
-            "{} {:.0} % {side}",
-            gesture.replace('_', " "),
-            hand.score * 100.0
-        ),
+fn label(hand: &DrawnHand) -> String {
+    let side = if hand.is_right { "right" } else { "left" };
+    let Some(gesture) = &hand.gesture else {
+        return side.to_owned();
+    };
+    let name = gesture.as_str().replace('_', " ");
+    match hand.score {
+        Some(score) => format!("{name} {:.0} % {side}", score * 100.0),
+        None => format!("{name} {side}"),
     }
 }
 
-fn is_right(hand: &Hand) -> bool {
-    hand.right_probability >= 0.5
-}
-
-fn colour(hand: &Hand) -> Rgb {
-    if is_right(hand) { RIGHT_RGB } else { LEFT_RGB }
+fn colour(hand: &DrawnHand) -> Rgb {
+    if hand.is_right { RIGHT_RGB } else { LEFT_RGB }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shm_layout::Label;
-
-    fn hand(gesture: &str, landmarks: [[f32; 3]; 21]) -> Hand {
-        Hand {
-            gesture: Label::new(gesture).unwrap(),
-            score: 0.934,
-            right_probability: 0.9,
-            presence: 1.0,
+    fn hand(gesture: &str, landmarks: [[f32; 3]; 21]) -> DrawnHand {
+        DrawnHand {
+            is_right: true,
+            gesture: Label::new(gesture),
+            progress: 0.5,
+            score: Some(0.934),
             rect: [0.3, 0.4, 0.2, 0.3],
             landmarks,
         }
     }
 
     /// A hand whose points lie on a line across the middle of the picture.
-    fn level(gesture: &str) -> Hand {
+    fn level(gesture: &str) -> DrawnHand {
         let points = std::array::from_fn(|index| [0.3 + index as f32 * 0.01, 0.6, 0.0]);
         hand(gesture, points)
     }
@@ -174,10 +213,29 @@ mod tests {
     #[test]
     fn label_names_gesture_score_and_side() {
         assert_eq!(label(&level("Thumb_Up")), "Thumb Up 93 % right");
-        assert_eq!(label(&level("None")), "right");
+        assert_eq!(label(&level("")), "right");
         let mut left = level("Victory");
-        left.right_probability = 0.1;
+        left.is_right = false;
         assert_eq!(label(&left), "Victory 93 % left");
+        left.score = None;
+        assert_eq!(label(&left), "Victory left");
+    }
+
+    #[test]
+    fn bar_shows_how_much_of_the_hold_is_over() {
+        let bright = |progress: f32| {
+            let mut canvas = Canvas::filled(640, 480, [0; 3]);
+            let hand = DrawnHand {
+                progress,
+                ..level("Thumb_Up")
+            };
+            draw_label(&mut canvas, &hand);
+            let pixels = canvas.rgb.as_chunks::<3>().0.iter();
+            pixels.filter(|rgb| **rgb == RIGHT_RGB).count()
+        };
+        let (half, whole) = (bright(0.5), bright(1.0));
+        assert_eq!(bright(0.0), 0);
+        assert!(half.abs_diff(whole / 2) <= whole / 20, "{half} of {whole}");
     }
 
     #[test]
@@ -201,7 +259,8 @@ mod tests {
     #[test]
     fn no_hand_breaks_the_picture() {
         for value in [f32::NAN, f32::INFINITY, -1e30, 1e30, -3.0, 7.0] {
-            let mut strange = hand("None", [[value; 3]; 21]);
+            let mut strange = hand("", [[value; 3]; 21]);
+            strange.progress = value;
             strange.rect = [value; 4];
             for (width, height) in [(1, 1), (16, 9), (320, 240)] {
                 let mut canvas = Canvas::filled(width, height, [90; 3]);

@@ -4,7 +4,7 @@
 //! Upstream: [`super::studio`], one picture after the other, its renditions in their order. It holds
 //! the memory for one picture of each kind and must be let go when nobody watches.
 
-use super::overlay;
+use super::overlay::{self, DrawnHand};
 use super::wish::Rendition;
 use crate::drawing::Canvas;
 use crate::drawing::decode::{DecodeError, Decoder};
@@ -12,7 +12,6 @@ use crate::jpeg::EncodeError;
 use fast_image_resize as resize;
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;
-use shm_layout::Hand;
 use thiserror::Error;
 
 /// Why a rendition could not be made.
@@ -81,7 +80,7 @@ impl Renderer {
         &mut self,
         jpeg: &[u8],
         wish: &Rendition,
-        hands: &[Hand],
+        hands: &[DrawnHand],
     ) -> Result<Rendered<'_>, RenderError> {
         let (whole_width, whole_height) = self.decoder.size(jpeg)?;
         let width = wish.width_px.unwrap_or(whole_width).min(whole_width);
@@ -147,12 +146,12 @@ mod tests {
         encoder.encode_rgb(&canvas).unwrap().to_vec()
     }
 
-    fn hand() -> Hand {
-        Hand {
-            gesture: Label::new("Victory").unwrap(),
-            score: 0.9,
-            right_probability: 0.9,
-            presence: 1.0,
+    fn hand() -> DrawnHand {
+        DrawnHand {
+            is_right: true,
+            gesture: Label::new("Victory"),
+            progress: 1.0,
+            score: Some(0.9),
             rect: [0.4, 0.5, 0.2, 0.2],
             landmarks: std::array::from_fn(|index| [0.4 + index as f32 * 0.01, 0.6, 0.0]),
         }

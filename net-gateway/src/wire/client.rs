@@ -216,9 +216,9 @@ fn admit(hub: &Hub, subscribe: &Subscribe, peer: Peer) -> Result<(Bytes, Subscri
         .frames
         .then(|| hub.watch_frames_for(source, &client))
         .flatten();
-    let predictions = subscribe
-        .predictions
-        .then(|| hub.watch_predictions(Some(source), Protocol::Wire));
+    let wants = subscribe.wants;
+    let predictions = (wants.predictions || wants.gestures)
+        .then(|| hub.watch_predictions(Some(source), wants, Protocol::Wire));
     let stopping = hub.stopping();
     let subscription = Subscription {
         frames,
@@ -259,9 +259,7 @@ async fn next_message(
             count => unexpected(received.get(..count).unwrap_or_default(), 0).into(),
         }),
         Some(prediction) = next_of(&mut subscription.predictions, PredictionWatch::next) => {
-            let json = prediction.json();
-            let (sequence, time_us) = (prediction.sequence, prediction.capture_time_us);
-            Ok([protocol::prediction_header(sequence, time_us, json.len()), json])
+            Ok(protocol::told(&prediction))
         }
         Some(picture) = next_of(&mut subscription.frames, FrameWatch::next_picture) => {
             Ok(match picture {

@@ -5,6 +5,7 @@
 
 use crate::frame_message::FrameFacts;
 use crate::gatekeeper::denied::Denied;
+use crate::prediction_feed::{Kind, PredictionMessage, Wants};
 use crate::push::refusal::PushError;
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
@@ -38,6 +39,8 @@ pub const TYPE_PREDICTION: u8 = 18;
 pub const TYPE_PING: u8 = 19;
 /// Server to client: why there are no frames, as a picture.
 pub const TYPE_NOTICE: u8 = 20;
+/// Server to client: a gesture began, is held, or ended.
+pub const TYPE_GESTURE_EVENT: u8 = 24;
 /// Server to client: why the connection ends.
 pub const TYPE_ERROR: u8 = 127;
 
@@ -48,14 +51,16 @@ pub const TOKEN_BYTES_MAX: usize = 255;
 pub const WANT_FRAMES: u8 = 1;
 /// Bit of SUBSCRIBE's `want`: predictions.
 pub const WANT_PREDICTIONS: u8 = 2;
+/// Bit of SUBSCRIBE's `want`: gesture events.
+pub const WANT_GESTURES: u8 = 4;
 
 /// What a client may send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscribe {
     /// Frames are wanted.
     pub frames: bool,
-    /// Predictions are wanted.
-    pub predictions: bool,
+    /// What else is wanted.
+    pub wants: Wants,
     /// Name of the source; empty means the first one.
     pub source: String,
 }
@@ -191,14 +196,22 @@ fn parse_body(message: &[u8]) -> Result<Subscribe, WireError> {
     let [want, name @ ..] = parse_reserved(message)? else {
         return Err(WireError::Malformed("the body has fewer than 2 bytes"));
     };
-    if *want == 0 || *want > WANT_FRAMES | WANT_PREDICTIONS {
-        return Err(WireError::Malformed("want is outside 1..=3"));
+    if *want == 0 || *want > WANT_FRAMES | WANT_PREDICTIONS | WANT_GESTURES {
+        return Err(WireError::Malformed("want is outside 1..=7"));
     }
     Ok(Subscribe {
         frames: want & WANT_FRAMES != 0,
-        predictions: want & WANT_PREDICTIONS != 0,
+        wants: wants_of(*want),
         source: parse_name(name)?,
     })
+}
+
+/// What the bits of `want` ask for, beside frames.
+pub(super) fn wants_of(want: u8) -> Wants {
+    Wants {
+        predictions: want & WANT_PREDICTIONS != 0,
+        gestures: want & WANT_GESTURES != 0,
+    }
 }
 
 /// The body of a message, which version, type and reserved stand in front of.
@@ -239,13 +252,31 @@ pub fn frame_header(facts: &FrameFacts, jpeg_len: usize) -> Bytes {
     bytes.freeze()
 }
 
-/// The first 24 bytes of a PREDICTION message; the JSON of `json_len` bytes follows.
+/// The first 24 bytes of a PREDICTION or GESTURE_EVENT message; the JSON of `json_len` bytes follows.
 #[must_use]
-pub fn prediction_header(sequence: u64, capture_time_us: u64, json_len: usize) -> Bytes {
-    let mut bytes = header(TYPE_PREDICTION, STAMP_BYTES, json_len);
+pub fn prediction_header(
+    kind: Kind,
+    sequence: u64,
+    capture_time_us: u64,
+    json_len: usize,
+) -> Bytes {
+    let kind = match kind {
+        Kind::Prediction => TYPE_PREDICTION,
+        Kind::Gesture => TYPE_GESTURE_EVENT,
+    };
+    let mut bytes = header(kind, STAMP_BYTES, json_len);
     bytes.put_u64(sequence);
     bytes.put_u64(capture_time_us);
     bytes.freeze()
+}
+
+/// A whole PREDICTION or GESTURE_EVENT message, in two parts.
+#[must_use]
+pub fn told(message: &PredictionMessage) -> [Bytes; 2] {
+    let json = message.json();
+    let (sequence, time_us) = (message.sequence, message.capture_time_us);
+    let header = prediction_header(message.kind, sequence, time_us, json.len());
+    [header, json]
 }
 
 /// The first bytes of a NOTICE message, with its text; the JPEG of `jpeg_len` bytes follows.

@@ -78,6 +78,7 @@ fn message_of(event: Event) -> Result<[Bytes; 2], PushError> {
             let header = push_protocol::prediction_header(&own, predicted.sequence, json.len());
             Ok([header, json])
         }
+        Event::Gesture(_, event) => Ok(protocol::told(&event)),
     }
 }
 

@@ -5,8 +5,8 @@
 //! checked before it is used, and nothing is allocated for a message that is refused.
 
 use super::protocol::{
-    HEADER_BYTES, LENGTH_BYTES, VERSION, WANT_PREDICTIONS, WireError, header, parse_name,
-    parse_reserved,
+    HEADER_BYTES, LENGTH_BYTES, VERSION, WANT_GESTURES, WANT_PREDICTIONS, WireError, header,
+    parse_name, parse_reserved, wants_of,
 };
 use crate::push::numbers::OwnFrame;
 use crate::push::refusal::{FrameFault, PushError};
@@ -48,12 +48,14 @@ pub fn parse_push(message: &[u8]) -> Result<Wish, WireError> {
     let [want, name @ ..] = body else {
         return Err(WireError::Malformed("the body has fewer than 2 bytes"));
     };
-    if *want & !WANT_PREDICTIONS != 0 {
-        return Err(WireError::Malformed("want of a PUSH is neither 0 nor 2"));
+    if *want & !(WANT_PREDICTIONS | WANT_GESTURES) != 0 {
+        return Err(WireError::Malformed(
+            "want of a PUSH is none of 0, 2, 4 and 6",
+        ));
     }
     Ok(Wish {
         source: parse_name(name)?,
-        predictions: *want & WANT_PREDICTIONS != 0,
+        wants: wants_of(*want),
     })
 }
 
@@ -146,6 +148,7 @@ pub fn prediction_header(own: &OwnFrame, sequence: u64, json_len: usize) -> Byte
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prediction_feed::Wants;
 
     const MAX: u32 = 1000;
 
@@ -166,11 +169,16 @@ mod tests {
     fn push_has_the_documented_form() {
         let wish = |predictions| Wish {
             source: "cam".to_owned(),
-            predictions,
+            wants: Wants {
+                predictions,
+                gestures: false,
+            },
         };
         assert_eq!(parse_push(b"\x01\x02\0\0\x02\x03cam"), Ok(wish(true)));
         assert_eq!(parse_push(b"\x01\x02\0\0\x00\x03cam"), Ok(wish(false)));
         assert_eq!(parse_push(b"\x01\x02\0\0\x02\0").unwrap().source, "");
+        let both = parse_push(b"\x01\x02\0\0\x06\0").unwrap();
+        assert_eq!(both.wants, Wants::ALL);
         for bad in [
             &b"\x01\x02\0\0"[..],
             b"\x01\x02\0\0\x02",

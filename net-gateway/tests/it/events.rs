@@ -54,5 +54,8 @@ fn the_latest_prediction_is_kept_and_a_restarted_gateway_knows_it() {
         crate::gateway::limits(),
     ));
     let _pump = net_gateway::pump::Pump::new(&gateway.segment, 5, &hub).unwrap();
-    assert_eq!(hub.sources()[0].latest_prediction().unwrap().sequence.0, 7);
+    assert_eq!(
+        hub.sources()[0].latest_prediction().unwrap().raw.sequence.0,
+        7
+    );
 }

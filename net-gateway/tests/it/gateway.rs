@@ -9,6 +9,7 @@ use net_gateway::push::Press;
 use net_gateway::server::{self, Listeners};
 use shm_layout::control::{AccessRules, BoxStatus};
 use shm_layout::layout::{Geometry, RingGeometry};
+use shm_layout::prediction::Motion;
 use shm_layout::{
     FrameMeta, Generation, Hand, Label, MonotonicNs, PixelFormat, Prediction, Segment, Sequence,
     wall_us,
@@ -242,7 +243,11 @@ pub fn prediction(sequence: u64) -> Prediction {
         height_px: 480,
         model: [0xab; 32],
         detected: true,
+        looks: 0,
+        lost: Vec::new(),
         hands: vec![Hand {
+            id: 1,
+            motion: Motion::default(),
             gesture: Label::new("Thumb_Up").unwrap(),
             score: 0.93,
             right_probability: 0.9,

@@ -11,6 +11,7 @@ mod access;
 mod certificate;
 mod rtp;
 mod status;
+mod steady;
 
 pub use access::{
     ACCESS_NAME_LEN_MAX, AccessEntry, AccessRules, BoxOrder, EndedSession, Permission, Permissions,
@@ -22,6 +23,8 @@ pub use status::{
     BoxState, BoxStatus, ModelInfo, ReloadState, ReloadStatus, SourceStatus, TrafficReport,
     UnitChange, UnitState, UnitStatus,
 };
+
+pub use steady::{GestureRules, SteadySettings, WINDOW_MAX};
 
 use crate::frame::PixelFormat;
 use crate::segment::SourceSet;
@@ -291,6 +294,8 @@ pub struct GatewayAssignment {
     pub access: AccessRules,
     /// What is sent as RTP.
     pub rtp: Vec<RtpAssignment>,
+    /// How predictions are made steady.
+    pub steady: Box<SteadySettings>,
 }
 
 impl GatewayAssignment {
@@ -451,6 +456,10 @@ mod tests {
                     width_px: Some(320),
                     quality: None,
                 }],
+                steady: Box::new(SteadySettings {
+                    named: vec![("Victory".into(), GestureRules::default())],
+                    ..SteadySettings::default()
+                }),
             })),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();

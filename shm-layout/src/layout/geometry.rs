@@ -285,8 +285,8 @@ mod tests {
         assert_eq!(ring.prediction_head, 25_984);
         assert_eq!(ring.lane_heads, 26_112);
         assert_eq!(ring.records, 26_496);
-        assert_eq!(ring.arena, 94_208);
-        assert_eq!(layout.total_bytes, 94_208 + 8 * 614_400);
+        assert_eq!(ring.arena, 102_400);
+        assert_eq!(layout.total_bytes, 102_400 + 8 * 614_400);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub const LANE_RECORDS: usize = 16;
 pub const STAGES_KEPT: usize = 16;
 
 /// Words of one prediction; see `prediction::record` for what they hold.
-pub const PREDICTION_WORDS: usize = 168;
+pub const PREDICTION_WORDS: usize = 176;
 
 /// First page of the segment.
 #[repr(C, align(128))]
@@ -133,6 +133,8 @@ pub struct PredictionHead {
 pub struct LaneHead {
     /// Records ever finished in this lane; the next goes to `count % LANE_RECORDS`.
     pub count: AtomicU64,
+    /// Sequence of the frame that its infer-worker has in hand; 0 = none.
+    pub working: AtomicU64,
 }
 
 /// One prediction under a version word: odd while it is being written.
@@ -216,6 +218,7 @@ mod asserts {
         offset_of!(FrameSlot, driver_sequence),
         size_of::<PredictionHead>(),
         size_of::<LaneHead>(),
+        offset_of!(LaneHead, working),
         size_of::<PredictionRecord>(),
         offset_of!(PredictionRecord, words),
         size_of::<ProcessEntry>(),
@@ -258,7 +261,8 @@ mod asserts {
         assert!(offset_of!(FrameSlot, driver_sequence) == 64);
         assert!(size_of::<PredictionHead>() == 128);
         assert!(size_of::<LaneHead>() == 128);
-        assert!(size_of::<PredictionRecord>() == 1408);
+        assert!(offset_of!(LaneHead, working) == 8);
+        assert!(size_of::<PredictionRecord>() == 1536);
         assert!(offset_of!(PredictionRecord, words) == 16);
         assert!(size_of::<ProcessEntry>() == 512);
         assert!(offset_of!(ProcessEntry, pid) == 8);

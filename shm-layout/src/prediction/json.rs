@@ -34,6 +34,9 @@ pub struct PredictionJson {
 /// One hand as clients see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HandJson {
+    /// Which hand it is; see [`Hand::id`].
+    #[serde(default)]
+    pub id: u64,
     /// What it shows.
     pub gesture: String,
     /// How sure that is, 0..=1.
@@ -44,6 +47,23 @@ pub struct HandJson {
     #[serde(rename = "box")]
     pub rect: [f32; 4],
     /// 21 × `[x, y, z]` in fractions of the frame.
+    pub landmarks: [[f32; 3]; LANDMARKS],
+    /// The same, steady in time; missing where predictions stand alone, and for one that came so
+    /// late that later ones were told already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady: Option<SteadyJson>,
+}
+
+/// What a hand shows, steady in time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SteadyJson {
+    /// The gesture that is held, `None` for none: it changes with the gesture events only.
+    pub gesture: String,
+    /// How much of its hold time is over, 0..=1.
+    pub progress: f32,
+    /// Capture time of the first frame that showed it, µs since 1970.
+    pub since_us: u64,
+    /// Smoothed, 21 × `[x, y, z]` in fractions of the frame.
     pub landmarks: [[f32; 3]; LANDMARKS],
 }
 
@@ -63,7 +83,8 @@ fn us(later: MonotonicNs, earlier: MonotonicNs) -> u64 {
 }
 
 /// Five decimals: a hundredth of a pixel at 1000 pixels, and half the bytes.
-fn rounded(value: f32) -> f32 {
+#[must_use]
+pub fn rounded(value: f32) -> f32 {
     (value * 1e5).round() / 1e5
 }
 
@@ -98,6 +119,7 @@ impl Prediction {
 impl From<&Hand> for HandJson {
     fn from(hand: &Hand) -> Self {
         Self {
+            id: hand.id,
             gesture: hand.gesture.as_str().to_owned(),
             score: rounded(hand.score),
             handedness: if hand.right_probability >= 0.5 {
@@ -108,6 +130,7 @@ impl From<&Hand> for HandJson {
             .to_owned(),
             rect: hand.rect.map(rounded),
             landmarks: hand.landmarks.map(|point| point.map(rounded)),
+            steady: None,
         }
     }
 }
@@ -115,6 +138,7 @@ impl From<&Hand> for HandJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prediction::Motion;
     use crate::{Generation, Label, Sequence};
 
     #[test]
@@ -132,7 +156,11 @@ mod tests {
             height_px: 480,
             model: [0xab; 32],
             detected: false,
+            looks: 0,
+            lost: Vec::new(),
             hands: vec![Hand {
+                id: 164,
+                motion: Motion::default(),
                 gesture: Label::new("Thumb_Up").unwrap(),
                 score: 0.93,
                 right_probability: 0.9,
@@ -145,7 +173,7 @@ mod tests {
         let expected = serde_json::json!({
             "source": "cam0", "sequence": 41, "capture_time_us": 1_700_000_000_000_000_u64,
             "age_ms": 20.0, "stale": false,
-            "hands": [{"gesture": "Thumb_Up", "score": 0.93_f32, "handedness": "Right",
+            "hands": [{"id": 164, "gesture": "Thumb_Up", "score": 0.93_f32, "handedness": "Right",
                 "box": [0.1_f32, 0.2_f32, 0.3_f32, 0.4_f32], "landmarks": vec![[0.5, 0.5, 0.0]; 21]}],
             "model": format!("sha256:{}", "ab".repeat(32)), "generation": 3,
             "timing_us": {"capture_to_publish": 1000, "publish_to_take": 2000, "infer": 15_000},

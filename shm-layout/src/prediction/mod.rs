@@ -8,7 +8,7 @@ mod label;
 mod record;
 mod slot;
 
-pub use json::{HandJson, PredictionJson, STALE_AFTER, TimingJson};
+pub use json::{HandJson, PredictionJson, STALE_AFTER, SteadyJson, TimingJson, rounded};
 pub use label::{LABEL_BYTES_MAX, Label};
 pub use slot::{PredictionReader, PredictionSlot};
 
@@ -46,13 +46,45 @@ pub struct Prediction {
     pub model: [u8; 32],
     /// Whether the hand detector ran on this frame (it does not while hands are tracked).
     pub detected: bool,
+    /// How often the hand detector has looked since hands were last all known: it says where the
+    /// next look goes.
+    pub looks: u32,
     /// At most [`HANDS_MAX`] hands.
     pub hands: Vec<Hand>,
+    /// Hands that were there a moment ago; with `hands` at most [`HANDS_MAX`].
+    pub lost: Vec<LostHand>,
+}
+
+/// What is carried from prediction to prediction of a hand.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Motion {
+    /// Mean velocity of its middle, in fractions of the frame's width and height per second.
+    pub velocity: [f32; 2],
+    /// [`Hand::right_probability`], averaged over the last predictions.
+    pub right_average: f32,
+}
+
+/// A hand that is not seen at the moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LostHand {
+    /// [`Hand::id`].
+    pub id: u64,
+    /// Capture of the last frame that showed it.
+    pub seen: MonotonicNs,
+    /// Its bounding box in that frame, as [`Hand::rect`].
+    pub rect: [f32; 4],
+    /// How it moved then.
+    pub motion: Motion,
 }
 
 /// One hand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hand {
+    /// Which hand it is: the same number as long as it stays in view, or comes back soon. Unique
+    /// within its source.
+    pub id: u64,
+    /// How it has moved of late.
+    pub motion: Motion,
     /// What it shows.
     pub gesture: Label,
     /// How sure that is, 0..=1.

@@ -3,26 +3,32 @@
 //!
 //! ```text
 //! word 0      generation            6       width << 32 | height
-//!      1..6   capture, capture_wall 7       detected << 32 | hands
+//!      1..6   capture, capture_wall 7       looks, detected | lost, hands
 //!             publish, take, done   8..12   sha256 of the manifest
-//! then 39 words a hand: label ×3 · score, right · presence, 0 · rect ×2 · 63 landmarks, 0
+//! then 41 words a hand:  label ×3 · id · score, right · presence, right average · rect ×2 ·
+//!                        63 landmarks, velocity ×2, 0
+//!   or for a lost hand:  id · seen · rect ×2 · velocity · right average, 0
 //! ```
+//! In word 7, `detected` is bit 32 and the looks of the detector lie above it; the hands are the
+//! lowest byte, the lost hands the next, and behind them in the places that are left.
 //! Two f32 share a word as bit patterns, the first in the low half.
 
-use super::{HANDS_MAX, Hand, LANDMARKS, Label, Prediction};
+use super::{HANDS_MAX, Hand, LANDMARKS, Label, LostHand, Motion, Prediction};
 use crate::clock::MonotonicNs;
 use crate::layout::PREDICTION_WORDS;
 use crate::prediction_slot::Record;
 use crate::{Generation, Sequence};
 
 const HEADER_WORDS: usize = 12;
-const HAND_WORDS: usize = 39;
-const FLOATS_AT: usize = 3;
+const HAND_WORDS: usize = 41;
+const ID_AT: usize = 3;
+const FLOATS_AT: usize = 4;
 const FLOATS: usize = 2 * (HAND_WORDS - FLOATS_AT);
 const LANDMARKS_AT: usize = 8;
+const VELOCITY_AT: usize = LANDMARKS_AT + 3 * LANDMARKS;
 
 const _: () = assert!(HEADER_WORDS + HANDS_MAX * HAND_WORDS == PREDICTION_WORDS);
-const _: () = assert!(LANDMARKS_AT + 3 * LANDMARKS < FLOATS);
+const _: () = assert!(VELOCITY_AT + 2 < FLOATS);
 
 /// Coordinates further out than this many frames are not believed.
 const COORDINATE_MAX: f32 = 100.0;
@@ -47,16 +53,24 @@ impl Prediction {
         words[4] = self.take.0;
         words[5] = self.done.0;
         words[6] = pair(self.height_px, self.width_px);
-        words[7] = pair(self.hands.len().min(HANDS_MAX) as u32, self.detected.into());
+        let hands = self.hands.len().min(HANDS_MAX);
+        let lost = self.lost.len().min(HANDS_MAX - hands);
+        words[7] = pair(
+            (lost << 8 | hands) as u32,
+            self.looks << 1 | u32::from(self.detected),
+        );
         for (word, bytes) in words[8..HEADER_WORDS]
             .iter_mut()
             .zip(self.model.as_chunks().0)
         {
             *word = u64::from_le_bytes(*bytes);
         }
-        let chunks = words[HEADER_WORDS..].chunks_exact_mut(HAND_WORDS);
-        for (chunk, hand) in chunks.zip(&self.hands) {
+        let mut chunks = words[HEADER_WORDS..].chunks_exact_mut(HAND_WORDS);
+        for (hand, chunk) in self.hands[..hands].iter().zip(chunks.by_ref()) {
             hand.pack(chunk);
+        }
+        for (chunk, lost) in chunks.zip(&self.lost) {
+            lost.pack(chunk);
         }
         words
     }
@@ -65,10 +79,12 @@ impl Prediction {
     #[must_use]
     pub fn from_record(record: &Record) -> Option<Self> {
         let words = &record.words;
-        let (hands, detected) = halves(words[7]);
-        let hands = usize::try_from(hands)
-            .ok()
-            .filter(|count| *count <= HANDS_MAX)?;
+        let (counts, looks) = halves(words[7]);
+        let (hands, lost) = ((counts & 0xff) as usize, (counts >> 8) as usize);
+        if hands + lost > HANDS_MAX {
+            return None;
+        }
+        let chunks = words[HEADER_WORDS..].chunks_exact(HAND_WORDS);
         let (height_px, width_px) = halves(words[6]);
         let mut model = [0; 32];
         for (bytes, word) in model
@@ -90,11 +106,17 @@ impl Prediction {
             width_px,
             height_px,
             model,
-            detected: detected == 1,
-            hands: words[HEADER_WORDS..]
-                .chunks_exact(HAND_WORDS)
+            detected: looks & 1 == 1,
+            looks: looks >> 1,
+            hands: chunks
+                .clone()
                 .take(hands)
                 .map(Hand::unpack)
+                .collect::<Option<_>>()?,
+            lost: chunks
+                .skip(hands)
+                .take(lost)
+                .map(LostHand::unpack)
                 .collect::<Option<_>>()?,
         })
     }
@@ -106,10 +128,13 @@ impl Hand {
         floats[0] = self.score;
         floats[1] = self.right_probability;
         floats[2] = self.presence;
+        floats[3] = self.motion.right_average;
         floats[4..LANDMARKS_AT].copy_from_slice(&self.rect);
         floats[LANDMARKS_AT..LANDMARKS_AT + 3 * LANDMARKS]
             .copy_from_slice(self.landmarks.as_flattened());
-        words[..FLOATS_AT].copy_from_slice(&self.gesture.to_words());
+        floats[VELOCITY_AT..VELOCITY_AT + 2].copy_from_slice(&self.motion.velocity);
+        words[ID_AT] = self.id;
+        words[..ID_AT].copy_from_slice(&self.gesture.to_words());
         for (word, two) in words[FLOATS_AT..].iter_mut().zip(floats.as_chunks::<2>().0) {
             *word = pair(two[0].to_bits(), two[1].to_bits());
         }
@@ -126,7 +151,6 @@ impl Hand {
             let (low, high) = halves(*word);
             *two = [f32::from_bits(low), f32::from_bits(high)];
         }
-        let probability = |value: f32| (0.0..=1.0).contains(&value).then_some(value);
         // NaN fails the comparison too.
         let believable = floats.iter().all(|value| value.abs() <= COORDINATE_MAX);
         let mut landmarks = [[0.0; 3]; LANDMARKS];
@@ -134,12 +158,61 @@ impl Hand {
             .as_flattened_mut()
             .copy_from_slice(&floats[LANDMARKS_AT..LANDMARKS_AT + 3 * LANDMARKS]);
         believable.then_some(Self {
-            gesture: Label::from_words(&words[..FLOATS_AT])?,
+            id: words[ID_AT],
+            motion: Motion {
+                velocity: [floats[VELOCITY_AT], floats[VELOCITY_AT + 1]],
+                right_average: probability(floats[3])?,
+            },
+            gesture: Label::from_words(&words[..ID_AT])?,
             score: probability(floats[0])?,
             right_probability: probability(floats[1])?,
             presence: probability(floats[2])?,
             rect: [floats[4], floats[5], floats[6], floats[7]],
             landmarks,
+        })
+    }
+}
+
+fn probability(value: f32) -> Option<f32> {
+    (0.0..=1.0).contains(&value).then_some(value)
+}
+
+impl LostHand {
+    fn pack(&self, words: &mut [u64]) {
+        let [x, y, width, height] = self.rect.map(f32::to_bits);
+        let Motion {
+            velocity,
+            right_average,
+        } = self.motion;
+        let [vx, vy] = velocity.map(f32::to_bits);
+        words[..6].copy_from_slice(&[
+            self.id,
+            self.seen.0,
+            pair(x, y),
+            pair(width, height),
+            pair(vx, vy),
+            pair(right_average.to_bits(), 0),
+        ]);
+    }
+
+    fn unpack(words: &[u64]) -> Option<Self> {
+        let two = |at: usize| {
+            let (low, high) = halves(words[at]);
+            [f32::from_bits(low), f32::from_bits(high)]
+        };
+        let ([x, y], [width, height], velocity) = (two(2), two(3), two(4));
+        let [right_average, _] = two(5);
+        let mut floats = [x, y, width, height, velocity[0], velocity[1]].into_iter();
+        // NaN fails the comparison too.
+        let believable = floats.all(|value| value.abs() <= COORDINATE_MAX);
+        believable.then_some(Self {
+            id: words[0],
+            seen: MonotonicNs(words[1]),
+            rect: [x, y, width, height],
+            motion: Motion {
+                velocity,
+                right_average: probability(right_average)?,
+            },
         })
     }
 }
@@ -150,12 +223,29 @@ mod tests {
 
     fn hand(seed: f32) -> Hand {
         Hand {
+            id: 1 << 40,
+            motion: Motion {
+                velocity: [-1.5, seed],
+                right_average: 0.25,
+            },
             gesture: Label::new("Thumb_Up").unwrap(),
             score: 0.93,
             right_probability: 0.02,
             presence: 1.0,
             rect: [seed, -0.1, 0.3, 0.4],
             landmarks: std::array::from_fn(|i| [seed + i as f32 / 100.0, 0.5, -0.25]),
+        }
+    }
+
+    fn lost(id: u64) -> LostHand {
+        LostHand {
+            id,
+            seen: MonotonicNs(9),
+            rect: [0.1, -0.2, 0.3, 0.4],
+            motion: Motion {
+                velocity: [0.5, -0.25],
+                right_average: 1.0,
+            },
         }
     }
 
@@ -172,7 +262,9 @@ mod tests {
             height_px: 480,
             model: std::array::from_fn(|i| i as u8),
             detected: true,
+            looks: 77,
             hands: (0..hands).map(|i| hand(i as f32)).collect(),
+            lost: (hands..HANDS_MAX).map(|i| lost(i as u64)).collect(),
         }
     }
 
@@ -208,6 +300,12 @@ mod tests {
             })
         };
         assert!(scribble(7, 5).is_none(), "five hands");
+        assert!(scribble(7, 0x401).is_none(), "four lost beside one");
+        let word = HEADER_WORDS + HAND_WORDS + 2;
+        assert!(
+            scribble(word, u64::from(f32::NAN.to_bits())).is_none(),
+            "lost nowhere"
+        );
         assert!(scribble(HEADER_WORDS, 0).is_none(), "empty label");
         let nan = u64::from(f32::NAN.to_bits());
         assert!(
@@ -216,7 +314,7 @@ mod tests {
         );
         let far = u64::from(1e9_f32.to_bits());
         assert!(
-            scribble(HEADER_WORDS + 10, far).is_none(),
+            scribble(HEADER_WORDS + 11, far).is_none(),
             "landmark a billion frames away"
         );
         assert!(scribble(HEADER_WORDS, prediction(1).to_words()[HEADER_WORDS]).is_some());

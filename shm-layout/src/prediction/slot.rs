@@ -35,6 +35,29 @@ impl<'s> PredictionSlot<'s> {
         Some(published)
     }
 
+    /// Says that the owner of `lane` has the frame `sequence` in hand; `None`: it has none any more.
+    /// To be said after each take, so that readers can put predictions in order.
+    pub fn work_on(&self, lane: usize, sequence: Option<Sequence>) {
+        if lane < self.lanes() {
+            self.view.work_on(lane, sequence.map_or(0, |frame| frame.0));
+        }
+        if sequence.is_none() {
+            // Somebody may wait for the prediction that will not come.
+            self.activity.signal();
+        }
+    }
+
+    /// The predictions that are kept (16 a lane), in the order of their frames.
+    #[must_use]
+    pub fn history(&self) -> Vec<Prediction> {
+        let mut cursor = HistoryCursor::at_oldest(&self.view);
+        let mut kept: Vec<_> = std::iter::from_fn(|| cursor.next(&self.view))
+            .filter_map(|record| Prediction::from_record(&record))
+            .collect();
+        kept.sort_by_key(|prediction| prediction.sequence);
+        kept
+    }
+
     /// The prediction for the newest frame that has one.
     #[must_use]
     pub fn latest(&self) -> Option<Prediction> {
@@ -85,6 +108,12 @@ impl PredictionReader<'_> {
             }
         }
         None
+    }
+
+    /// The oldest frame of which a prediction may yet come, from a lane that works on it.
+    #[must_use]
+    pub fn oldest_in_work(&self) -> Option<Sequence> {
+        self.cursor.oldest_in_work(&self.view).map(Sequence)
     }
 
     /// Predictions that were overwritten before they were read.

@@ -1,8 +1,8 @@
 //! Which keys the config file has, and what each may be: one line per key, for reading, for
 //! `check-config` and for the test of the reference file alike.
 //!
-//! Neighbours: `source_keys`, `gateway_keys`, `rtp_keys`, `tls_keys` and `access_keys` have those of
-//! their tables.
+//! Neighbours: `source_keys`, `steady_keys`, `gateway_keys`, `rtp_keys`, `tls_keys` and `access_keys`
+//! have those of their tables.
 
 use super::access_keys::{access, refuse_open_door};
 use super::document::Document;
@@ -11,6 +11,7 @@ use super::rtp_keys::outputs;
 use super::section::{Section, unknown_key};
 use super::setting::Setting;
 use super::source_keys::sources;
+use super::steady_keys::{gestures, steady};
 use super::tls_keys::tls;
 use super::{Config, ConfigError};
 use std::collections::BTreeMap;
@@ -19,9 +20,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The tables of the file.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 13] = [
     "sources",
     "infer",
+    "steady",
+    "gestures",
     "gateway",
     "restart",
     "watchdog",
@@ -103,6 +106,14 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
         section.finish()
     };
     section("infer", infer)?;
+    section("steady", steady)?;
+    gestures(document.zip(table("gestures")), options, config, settings)?;
+    let mut section = |name: &'static str, read: fn(&mut Section<'_>, &mut Config) -> _| {
+        let found = document.zip(table(name));
+        let mut section = Section::new(name, found, options, settings);
+        read(&mut section, config)?;
+        section.finish()
+    };
     section("gateway", gateway)?;
     section("tls", tls)?;
     section("restart", restart)?;

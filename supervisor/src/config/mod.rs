@@ -17,6 +17,7 @@ mod section;
 mod setting;
 mod source;
 mod source_keys;
+mod steady_keys;
 mod tls_keys;
 
 pub(crate) use access_keys::{open_door_hint, open_door_text};
@@ -31,7 +32,7 @@ pub(crate) use source::is_name;
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
 pub use tls_keys::is_host_name;
 
-use shm_layout::control::{AccessEntry, Permissions};
+use shm_layout::control::{AccessEntry, Permissions, SteadySettings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -42,6 +43,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// `[infer]`
     pub infer: Infer,
+    /// `[steady]` and `[gestures]`: when a gesture begins and ends.
+    pub steady: SteadySettings,
     /// `[gateway]`
     pub gateway: Gateway,
     /// `[rtp.NAME]`, in the order of the file.

@@ -36,6 +36,7 @@ pub(super) struct Section<'a> {
     options: &'a Options,
     settings: &'a mut Vec<Setting>,
     known: Vec<&'static str>,
+    has_tables: bool,
 }
 
 impl<'a> Section<'a> {
@@ -53,6 +54,15 @@ impl<'a> Section<'a> {
             options,
             settings,
             known: Vec::new(),
+            has_tables: false,
+        }
+    }
+
+    /// The same with tables in it that somebody else reads.
+    pub(super) fn with_tables(self) -> Self {
+        Self {
+            has_tables: true,
+            ..self
         }
     }
 
@@ -256,8 +266,10 @@ impl<'a> Section<'a> {
         let (Some(table), Some(document)) = (self.table, self.document) else {
             return Ok(());
         };
+        let is_mine = |value: &DeValue<'_>| !self.has_tables || !matches!(value, DeValue::Table(_));
         let unknown = table
             .iter()
+            .filter(|(_, value)| is_mine(value.get_ref()))
             .map(|(key, _)| key)
             .find(|key| !self.known.contains(&key.get_ref().as_ref()));
         match unknown {

@@ -86,7 +86,7 @@ fn workers_and_sources(config: &Config, runs: bool, findings: &mut Vec<Finding>)
     if runs {
         return guessed();
     }
-    findings.push(programs::look_at_models(&siblings, &config.infer));
+    findings.push(programs::look_at_models(&siblings, config));
     match probe::sources(&siblings, config) {
         Ok(probed) => {
             for source in &probed {

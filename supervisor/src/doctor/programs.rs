@@ -1,7 +1,7 @@
 //! Do the programs beside this one belong to it, and are the models whole?
 
 use super::{Finding, finding};
-use crate::config::Infer;
+use crate::config::Config;
 use crate::probe::ModelCheck;
 use crate::siblings::Siblings;
 use shm_layout::control::Role;
@@ -42,7 +42,7 @@ fn check(answers: &[(&str, String)], own: &str) -> Finding {
     .mend("build all four together: cargo build --release --workspace --bins")
 }
 
-pub(super) fn look_at_models(siblings: &Siblings, config: &Infer) -> Finding {
+pub(super) fn look_at_models(siblings: &Siblings, config: &Config) -> Finding {
     let check = ModelCheck::start(siblings, config).and_then(ModelCheck::finish);
     match check {
         Ok(model) => Finding::ok("models", format!("{} ({})", model.name, model.profile)),

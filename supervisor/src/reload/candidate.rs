@@ -76,7 +76,7 @@ impl Inquiry {
     /// Reads and checks; takes as long as the models and sources take.
     pub(super) fn answer(self) -> Result<Candidate, Failure> {
         let config = config::load(&self.options)?.config;
-        let check = ModelCheck::start(&self.siblings, &config.infer)?;
+        let check = ModelCheck::start(&self.siblings, &config)?;
         let setup = self.setup(config);
         let looked_at = setup.and_then(|setup| {
             let changes = changes(&self.present.config, &setup.config);

@@ -6,7 +6,7 @@
 use crate::config::{
     BlackBox, Config, Gateway, Infer, Log, Restart, RtpOutput, Segment, SourceConfig, Tls, Watchdog,
 };
-use shm_layout::control::{AccessEntry, Role, SourceKind};
+use shm_layout::control::{AccessEntry, GestureRules, Role, SourceKind, SteadySettings};
 use std::collections::BTreeSet;
 
 /// What a key is for, and so what it takes to change it.
@@ -48,6 +48,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     let Config {
         sources,
         infer,
+        steady,
         gateway,
         rtp,
         restart,
@@ -61,6 +62,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     let mut differ = Differ(Vec::new());
     differ.sources(&old.sources, sources);
     differ.infer(&old.infer, infer);
+    differ.steady(&old.steady, steady);
     differ.gateway(&old.gateway, gateway);
     differ.rtp(&old.rtp, rtp);
     differ.restart(&old.restart, restart);
@@ -129,6 +131,75 @@ impl Differ {
         let differs = *max_hands != old.max_hands;
         self.note("infer.max_hands", differs, Concern::Infer);
         self.note("infer.idle_fps", *idle_fps != old.idle_fps, Concern::Infer);
+    }
+
+    fn steady(&mut self, old: &SteadySettings, new: &SteadySettings) {
+        let SteadySettings {
+            min_cutoff_hz,
+            beta,
+            speed_cutoff_hz,
+            lost_ms,
+            gap_ms,
+            wait_ms,
+            gestures,
+            named,
+        } = new;
+        for (key, differs) in [
+            ("steady.min_cutoff_hz", *min_cutoff_hz != old.min_cutoff_hz),
+            ("steady.beta", *beta != old.beta),
+            (
+                "steady.speed_cutoff_hz",
+                *speed_cutoff_hz != old.speed_cutoff_hz,
+            ),
+            ("steady.lost_ms", *lost_ms != old.lost_ms),
+            ("steady.gap_ms", *gap_ms != old.gap_ms),
+            ("steady.wait_ms", *wait_ms != old.wait_ms),
+        ] {
+            self.note(key, differs, Concern::Gateway);
+        }
+        self.rules("gestures", &old.gestures, gestures);
+        let own = |settings: &SteadySettings, name: &str| {
+            let found = settings.named.iter().find(|(known, _)| known == name);
+            found.map(|(_, rules)| *rules)
+        };
+        let gone = old
+            .named
+            .iter()
+            .filter(|(name, _)| own(new, name).is_none());
+        for (name, _) in named.iter().chain(gone) {
+            let key = format!("gestures.{name}");
+            match (own(old, name), own(new, name)) {
+                (Some(was), Some(is)) => self.rules(&key, &was, &is),
+                _ => self.note(&key, true, Concern::Gateway),
+            }
+        }
+    }
+
+    fn rules(&mut self, table: &str, old: &GestureRules, new: &GestureRules) {
+        let GestureRules {
+            enabled,
+            enter_score,
+            release_score,
+            votes,
+            window,
+            min_hold_ms,
+            hold_ms,
+            release_ms,
+            cooldown_ms,
+        } = new;
+        for (key, differs) in [
+            ("enabled", *enabled != old.enabled),
+            ("enter_score", *enter_score != old.enter_score),
+            ("release_score", *release_score != old.release_score),
+            ("votes", *votes != old.votes),
+            ("window", *window != old.window),
+            ("min_hold_ms", *min_hold_ms != old.min_hold_ms),
+            ("hold_ms", *hold_ms != old.hold_ms),
+            ("release_ms", *release_ms != old.release_ms),
+            ("cooldown_ms", *cooldown_ms != old.cooldown_ms),
+        ] {
+            self.note(&format!("{table}.{key}"), differs, Concern::Gateway);
+        }
     }
 
     fn gateway(&mut self, old: &Gateway, new: &Gateway) {

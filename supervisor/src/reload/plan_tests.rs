@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 const SOURCES: &str = "[sources.cam]\ntype = \"v4l2\"\n[sources.film]\ntype = \"clip\"\n\
                        [sources.test]\ntype = \"pattern\"\n[sources.own]\ntype = \"push\"\n\
+                       [gestures.Victory]\n\
                        [rtp.wall]\naddress = \"10.0.0.9:5004\"\n\
                        [access.ann]\ntoken_sha256 = \
                        \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n";
@@ -19,7 +20,7 @@ const HASH: &str = "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 81] = [
+const KEYS: [(&str, &str, &str, Concern); 105] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -47,6 +48,30 @@ const KEYS: [(&str, &str, &str, Concern); 81] = [
     ("infer", "manifest", "\"/m.toml\"", Concern::Infer),
     ("infer", "max_hands", "4", Concern::Infer),
     ("infer", "idle_fps", "5", Concern::Infer),
+    ("steady", "min_cutoff_hz", "2.0", Concern::Gateway),
+    ("steady", "beta", "4.0", Concern::Gateway),
+    ("steady", "speed_cutoff_hz", "2.0", Concern::Gateway),
+    ("steady", "lost_ms", "401", Concern::Gateway),
+    ("steady", "gap_ms", "1501", Concern::Gateway),
+    ("steady", "wait_ms", "201", Concern::Gateway),
+    ("gestures", "enabled", "false", Concern::Gateway),
+    ("gestures", "enter_score", "0.6", Concern::Gateway),
+    ("gestures", "release_score", "0.3", Concern::Gateway),
+    ("gestures", "votes", "3", Concern::Gateway),
+    ("gestures", "window", "7", Concern::Gateway),
+    ("gestures", "min_hold_ms", "251", Concern::Gateway),
+    ("gestures", "hold_ms", "1001", Concern::Gateway),
+    ("gestures", "release_ms", "201", Concern::Gateway),
+    ("gestures", "cooldown_ms", "301", Concern::Gateway),
+    ("gestures.Victory", "enabled", "false", Concern::Gateway),
+    ("gestures.Victory", "enter_score", "0.6", Concern::Gateway),
+    ("gestures.Victory", "release_score", "0.3", Concern::Gateway),
+    ("gestures.Victory", "votes", "3", Concern::Gateway),
+    ("gestures.Victory", "window", "7", Concern::Gateway),
+    ("gestures.Victory", "min_hold_ms", "251", Concern::Gateway),
+    ("gestures.Victory", "hold_ms", "1001", Concern::Gateway),
+    ("gestures.Victory", "release_ms", "201", Concern::Gateway),
+    ("gestures.Victory", "cooldown_ms", "301", Concern::Gateway),
     ("gateway", "http", "\"127.0.0.1:1\"", Concern::Listeners),
     ("gateway", "wire", "\"127.0.0.1:2\"", Concern::Listeners),
     ("gateway", "http_unix", "\"/s\"", Concern::Listeners),

@@ -46,8 +46,15 @@ const hand = {
   landmarks: Array(21).fill([0.5, 0.5, 0]),
 };
 const good = { type: "prediction", sequence: 1, capture_time_us: 5, hands: [hand] };
+const steady = { gesture: "Victory", progress: 0.5, since_us: 4, landmarks: hand.landmarks };
+const gesture = {
+  type: "gesture", event: "gesture_start", sequence: 1, hand_id: 7, handedness: "Left",
+  gesture: "Victory", score: 0.9, progress: 0.3, capture_time_us: 5, since_us: 4, held_ms: 1,
+};
 const status = { units: [], sources: [] };
 equal(readText(JSON.stringify(good)).kind, "prediction", "a prediction is read");
+equal(readText(JSON.stringify({ ...good, hands: [{ ...hand, id: 7, steady }] })).kind, "prediction", "a steady one");
+equal(readText(JSON.stringify(gesture)), { kind: "gesture", event: gesture }, "a gesture event");
 equal(readText(JSON.stringify({ type: "status", status })), { kind: "status", status }, "a status too");
 for (const text of [
   "", "{", "null", "7", '"status"', "[]", "{}",
@@ -58,6 +65,13 @@ for (const text of [
   JSON.stringify({ ...good, hands: null }),
   JSON.stringify({ ...good, hands: [null] }),
   JSON.stringify({ ...good, hands: [{ ...hand, score: null }] }),
+  JSON.stringify({ ...good, hands: [{ ...hand, steady }] }),
+  JSON.stringify({ ...good, hands: [{ ...hand, id: 7, steady: null }] }),
+  JSON.stringify({ ...good, hands: [{ ...hand, id: 7, steady: { ...steady, progress: null } }] }),
+  JSON.stringify({ ...good, hands: [{ ...hand, id: 7, steady: { ...steady, landmarks: [] } }] }),
+  JSON.stringify({ ...gesture, event: "gesture" }),
+  JSON.stringify({ ...gesture, hand_id: null }),
+  JSON.stringify({ ...gesture, since_us: "4" }),
   JSON.stringify({ ...good, hands: [{ ...hand, box: [0, 0, 1] }] }),
   JSON.stringify({ ...good, hands: [{ ...hand, landmarks: [[0, 0, 0]] }] }),
   JSON.stringify({ ...good, hands: [{ ...hand, landmarks: Array(21).fill([0, null, 0]) }] }),

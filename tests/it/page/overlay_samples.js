@@ -17,7 +17,7 @@ new Promise((resolve) => {
   const context = copy.getContext("2d", { willReadFrequently: true });
   const jointsSeen = (hands) => {
     context.drawImage(canvas, 0, 0);
-    return hands[0].landmarks.filter(([x, y]) => {
+    return hands[0].steady.landmarks.filter(([x, y]) => {
       const at = [Math.floor(x * copy.width), Math.floor(y * copy.height)];
       const [red, green, blue] = context.getImageData(...at, 1, 1).data;
       return Math.min(red, green, blue) > 215;

@@ -9,6 +9,8 @@ use std::net::{Shutdown, TcpStream};
 pub const FRAMES: u8 = 1;
 /// `want`: predictions.
 pub const PREDICTIONS: u8 = 2;
+/// `want`: gesture events.
+pub const GESTURES: u8 = 4;
 
 /// Largest message believed.
 const MESSAGE_BYTES_MAX: u32 = 64 << 20;
@@ -84,6 +86,15 @@ pub enum Message {
         /// Sequence.
         sequence: u64,
         /// The prediction.
+        json: Value,
+    },
+    /// Type 24.
+    GestureEvent {
+        /// Sequence of the frame that decided it.
+        sequence: u64,
+        /// Capture time of that frame, µs since 1970.
+        capture_time_us: u64,
+        /// The event.
         json: Value,
     },
     /// Type 127.
@@ -322,6 +333,11 @@ fn parse(kind: u8, body: &[u8]) -> Message {
             client_time_us: u64_at(body, 8),
             sequence: u64_at(body, 16),
             json: json(&body[24..]),
+        },
+        24 => Message::GestureEvent {
+            sequence: u64_at(body, 0),
+            capture_time_us: u64_at(body, 8),
+            json: json(&body[16..]),
         },
         127 => Message::Error {
             code: u16::from_be_bytes([body[0], body[1]]),

@@ -17,7 +17,7 @@ fn subscribe_is_read_and_its_length_reported() {
     bytes.extend(b"what follows is not touched");
     let expected = Subscribe {
         frames: true,
-        predictions: true,
+        wants: wants_of(WANT_PREDICTIONS),
         source: "cam0".to_owned(),
     };
     assert_eq!(parse_subscribe(&bytes), Ok(Some((expected, used))));
@@ -27,7 +27,7 @@ fn subscribe_is_read_and_its_length_reported() {
 fn subscribe_without_name_means_the_first_source() {
     let expected = Subscribe {
         frames: false,
-        predictions: true,
+        wants: wants_of(WANT_PREDICTIONS),
         source: String::new(),
     };
     assert_eq!(
@@ -94,7 +94,7 @@ fn malformed_bodies_are_refused() {
         "want nothing"
     );
     assert!(
-        matches!(with(8, 4), Err(WireError::Malformed(_))),
+        matches!(with(8, 8), Err(WireError::Malformed(_))),
         "unknown want bit"
     );
     assert!(
@@ -157,7 +157,7 @@ fn server_messages_have_the_documented_bytes() {
         ]
     );
     assert_eq!(
-        prediction_header(1, 2, 5).as_ref(),
+        prediction_header(Kind::Prediction, 1, 2, 5).as_ref(),
         [
             0, 0, 0, 25, 1, 18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2
         ]

@@ -141,7 +141,7 @@ impl EventStream {
     ///
     /// The gateway refuses.
     pub fn open(address: SocketAddr) -> Result<Self> {
-        let mut reader = get(address, "/api/v1/events")?;
+        let mut reader = get(address, "/api/v1/events?only=predictions")?;
         headers(&mut reader)?;
         Ok(Self(reader))
     }

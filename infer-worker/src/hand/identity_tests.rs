@@ -1,0 +1,166 @@
+//! Hands that stay, come, go, come back, cross, and swap their order, over made-up predictions.
+
+use super::*;
+use shm_layout::prediction::LANDMARKS;
+use shm_layout::{Generation, Label, Sequence};
+
+/// A hand whose bounds are 100 x 100 pixels around `x, y` in a frame of 1000 x 1000.
+fn hand(x: f32, y: f32, right_probability: f32) -> Hand {
+    let mut landmarks = [[x / 1000.0, y / 1000.0, 0.0]; LANDMARKS];
+    landmarks[0] = [(x - 50.0) / 1000.0, (y + 50.0) / 1000.0, 0.0];
+    landmarks[12] = [(x + 50.0) / 1000.0, (y - 50.0) / 1000.0, 0.0];
+    Hand {
+        id: 0,
+        motion: Motion::default(),
+        gesture: Label::new("None").expect("label"),
+        score: 1.0,
+        right_probability,
+        presence: 1.0,
+        rect: [0.0; 4],
+        landmarks,
+    }
+}
+
+/// The prediction of frame `sequence`, at 30 frames a second.
+fn prediction(sequence: u64, hands: Vec<Hand>) -> Prediction {
+    let capture = MonotonicNs(sequence * 33_333_333);
+    Prediction {
+        sequence: Sequence(sequence),
+        generation: Generation(1),
+        capture,
+        capture_wall_us: 0,
+        publish: capture,
+        take: capture,
+        done: capture,
+        width_px: 1000,
+        height_px: 1000,
+        model: [0; 32],
+        detected: true,
+        looks: 0,
+        hands,
+        lost: Vec::new(),
+    }
+}
+
+/// Plays frames in order and returns the numbers in each.
+fn play(frames: impl IntoIterator<Item = (u64, Vec<Hand>)>) -> Vec<Vec<u64>> {
+    let mut before = None;
+    let mut ids = Vec::new();
+    for (sequence, hands) in frames {
+        let mut now = prediction(sequence, hands);
+        carry(before.as_ref(), &mut now);
+        ids.push(now.hands.iter().map(|hand| hand.id).collect());
+        before = Some(now);
+    }
+    ids
+}
+
+#[test]
+fn a_hand_keeps_its_number_wherever_it_stands_in_the_list() {
+    let frames = (1..60).map(|n| {
+        let mut hands = vec![
+            hand(200.0 + n as f32 * 5.0, 300.0, 0.9),
+            hand(700.0, 500.0, 0.9),
+        ];
+        if n % 3 == 0 {
+            hands.reverse();
+        }
+        (n, hands)
+    });
+    for (index, ids) in play(frames).into_iter().enumerate() {
+        let mut expected = [4, 5];
+        if (index + 1) % 3 == 0 {
+            expected.reverse();
+        }
+        assert_eq!(ids, expected, "frame {}", index + 1);
+    }
+}
+
+#[test]
+fn a_hand_that_comes_back_soon_is_the_same_and_later_another() {
+    for (gap, is_same) in [(1, true), (10, true), (50, true), (70, false)] {
+        let mut frames: Vec<_> = (1..=20)
+            .map(|n| (n, vec![hand(400.0, 400.0, 0.9)]))
+            .collect();
+        frames.extend((21..21 + gap).map(|n| (n, Vec::new())));
+        frames.push((21 + gap, vec![hand(430.0, 390.0, 0.8)]));
+        let ids = play(frames);
+        let last = ids[ids.len() - 1][0];
+        assert_eq!(last == 4, is_same, "after {gap} frames");
+    }
+}
+
+#[test]
+fn a_hand_elsewhere_is_another() {
+    let ids = play([
+        (1, vec![hand(100.0, 100.0, 0.9)]),
+        (2, vec![hand(100.0, 100.0, 0.9), hand(420.0, 100.0, 0.9)]),
+        (3, vec![hand(420.0, 100.0, 0.9)]),
+        (4, vec![hand(420.0, 400.0, 0.9)]),
+    ]);
+    assert_eq!(ids, [vec![4], vec![4, 9], vec![9], vec![16]]);
+}
+
+/// Two hands move through each other; while they are close, only one is found, in between.
+fn crossing(right_probabilities: [f32; 2]) -> Vec<(u64, Vec<Hand>)> {
+    let [a, b] = right_probabilities;
+    let frame = |n: u64| {
+        let (left, right) = (100.0 + n as f32 * 12.0, 900.0 - n as f32 * 12.0);
+        if (left - right).abs() < 90.0 {
+            // The tracker keeps the one that lies in front, the second.
+            return (n, vec![hand(right, 500.0, b)]);
+        }
+        (n, vec![hand(left, 500.0, a), hand(right, 520.0, b)])
+    };
+    (1..=66).map(frame).collect()
+}
+
+#[test]
+fn hands_that_cross_keep_their_numbers() {
+    for sides in [[0.95, 0.05], [0.9, 0.9]] {
+        let ids = play(crossing(sides));
+        assert_eq!(ids[0], [4, 5]);
+        assert_eq!(ids[ids.len() - 1], [4, 5], "{sides:?}");
+        assert!(
+            ids.iter().flatten().all(|id| [4, 5].contains(id)),
+            "{ids:?}"
+        );
+    }
+}
+
+#[test]
+fn a_side_that_flickers_swaps_nothing() {
+    let frames = (1..30).map(|n| {
+        let a = if n % 7 == 0 { 0.1 } else { 0.95 };
+        (n, vec![hand(300.0, 500.0, a), hand(420.0, 500.0, 0.05)])
+    });
+    assert!(play(frames).iter().all(|ids| ids == &[4, 5]));
+}
+
+#[test]
+fn a_worker_that_is_late_takes_over_the_number_of_the_newer_frame() {
+    let mut newer = prediction(9, vec![hand(400.0, 400.0, 0.9)]);
+    carry(None, &mut newer);
+    let mut late = prediction(8, vec![hand(395.0, 400.0, 0.9)]);
+    carry(Some(&newer), &mut late);
+    assert_eq!(late.hands[0].id, newer.hands[0].id);
+}
+
+#[test]
+fn what_is_known_never_exceeds_the_record() {
+    let four = |sequence, x: f32| {
+        let hands = (0..4).map(|n| hand(x + n as f32 * 200.0, x, 0.9)).collect();
+        prediction(sequence, hands)
+    };
+    let mut before = four(1, 100.0);
+    carry(None, &mut before);
+    let mut now = prediction(2, vec![hand(900.0, 900.0, 0.9)]);
+    carry(Some(&before), &mut now);
+    assert_eq!((now.hands.len(), now.lost.len()), (1, 3));
+    let wild = [f32::NAN, 1e30, -1e30, f32::INFINITY];
+    let mut strange = prediction(3, wild.map(|x| hand(x, x, 0.5)).to_vec());
+    carry(Some(&now), &mut strange);
+    assert_eq!(strange.hands.len(), 4);
+    let finite = |hand: &Hand| hand.motion.velocity.iter().all(|v| v.is_finite());
+    assert!(strange.hands.iter().all(finite));
+}
