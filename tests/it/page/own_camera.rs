@@ -141,7 +141,13 @@ fn own_camera_works_from_another_machine_with_tls() {
     browser.wait_until(pushed, DEADLINE).unwrap();
     let thumb = "window.wigwag.overlayHands[0]?.gesture === 'Thumb_Up'";
     browser.wait_until(thumb, DEADLINE).unwrap();
-    assert_eq!(test_box.source("phone").state, SourceState::Live);
+    test_box.await_status("the source is live", |status| {
+        let phone = status
+            .sources
+            .iter()
+            .find(|source| source.name == "phone")?;
+        (phone.state == SourceState::Live).then_some(())
+    });
     let address = url.trim_start_matches("https://");
     for request in browser.requests() {
         let own = [format!("https://{address}"), format!("wss://{address}")];
