@@ -54,7 +54,7 @@ long_run() {
   local places=("$corpus" "$work/seeds/$target")
   [ ! -d "$here/corpus/$target" ] || places+=("$here/corpus/$target")
   # The time limit of one input is one of the wall clock, which on a busy machine says little.
-  "$program" "${places[@]}" "${limits[@]}" -timeout=1200 -max_len=65536 \
+  "$program" "${places[@]}" "${limits[@]}" -timeout=1200 -report_slow_units=1200 -max_len=65536 \
     -print_final_stats=1 "-artifact_prefix=$work/crashes/$target-" >"$log" 2>&1 &
   pid=$!
   echo "$target: process $pid, log $log"
