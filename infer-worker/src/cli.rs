@@ -1,4 +1,4 @@
-//! The commands for people: `predict`, `check-model`, `agree`, `events`, `bench`. A supervisor that starts the worker
+//! The commands for people: `predict`, `check-model`, `agree`, `events`, `bench`, `eval`. A supervisor that starts the worker
 //! uses none of them.
 //!
 //! Neighbours: `main` comes here unless it was started as a worker. Data goes to stdout, complaints
@@ -6,6 +6,7 @@
 
 use crate::agree::{self, AgreeError, reference::Reference, reference::ReferenceError};
 use crate::bench::{self, BenchError};
+use crate::eval::{self, EvalError};
 use crate::events;
 use crate::model::{Engine, ModelError, ModelSet, Step, locate, tract};
 use crate::pipeline::Pipeline;
@@ -34,6 +35,7 @@ Examples:
   infer-worker agree --clip clip.mjpeg --reference clip.json
   infer-worker events --clip clip.mjpeg --labels clip.json
   infer-worker bench --clip clip.mjpeg
+  infer-worker eval pictures --gestures wigwag --picture matrix.png
 
 The supervisor starts this program as a worker with --control; that form is not for people.";
 
@@ -80,6 +82,13 @@ enum Command {
     },
     /// Print the gestures that begin, are held and end in a clip, one JSON line each
     Events(EventsArgs),
+    /// Count how often labelled pictures or clips are recognised: per class, confusions, time
+    Eval {
+        #[command(flatten)]
+        model: ModelArgs,
+        #[command(flatten)]
+        what: EvalArgs,
+    },
     /// Measure what a frame of a clip costs, in CPU time, for each kernel set
     Bench {
         #[command(flatten)]
@@ -97,6 +106,26 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// What `eval` takes, but for the model.
+#[derive(Debug, Args)]
+struct EvalArgs {
+    /// Most hands to look for, 1 to 4
+    #[arg(long, default_value_t = 2, value_parser = hands_max)]
+    max_hands: usize,
+    /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
+    #[arg(long, default_value_t = 0.0, value_parser = margin)]
+    margin: f32,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+    /// Write the confusion matrix to this file, as PNG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+    /// A folder of pictures for each class, or clips, each with a labels.json
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -134,12 +163,20 @@ struct ModelArgs {
     /// Profile of the manifest
     #[arg(long, default_value = "full")]
     profile: String,
+    /// A set of gestures of the manifest [default: the profile's own]
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAME"
+    )]
+    gestures: String,
 }
 
 impl ModelArgs {
     fn open(&self) -> Result<ModelSet, CommandError> {
         let path = locate::manifest_path(self.manifest.as_deref())?;
-        Ok(ModelSet::open(&path, &self.profile)?)
+        Ok(ModelSet::open_with(&path, &self.profile, &self.gestures)?)
     }
 }
 
@@ -149,6 +186,11 @@ fn hands_max(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|count| (1..=HANDS_MAX).contains(count));
     count.ok_or_else(|| format!("expected 1 to {HANDS_MAX}"))
+}
+
+fn margin(text: &str) -> Result<f32, String> {
+    let margin = text.parse().ok().filter(|part| (0.0..=4.0).contains(part));
+    margin.ok_or_else(|| "expected 0 to 4".to_owned())
 }
 
 /// Why a command failed as a whole.
@@ -172,6 +214,10 @@ enum CommandError {
     },
     #[error(transparent)]
     Bench(#[from] BenchError),
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    #[error("cannot write the picture `{path}`: {cause}")]
+    Picture { path: PathBuf, cause: io::Error },
     #[error("cannot write the result: {0}")]
     Write(#[from] io::Error),
 }
@@ -186,6 +232,10 @@ impl CommandError {
             }
             Self::Recording { .. } => "give concatenated JPEGs, or a file that --record wrote",
             Self::Bench(_) => "give a file of concatenated JPEGs",
+            Self::Eval(_) => {
+                "make a folder with a folder of pictures for each class, or with a clip and its labels.json"
+            }
+            Self::Picture { .. } => "give a file in a folder that can be written",
             Self::Write(_) => "check where the output goes",
         }
     }
@@ -245,6 +295,7 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
                 ExitReason::Unavailable
             })
         }
+        Command::Eval { model, what } => evaluate(model.open()?, &model.gestures, what),
         Command::CheckModel { model, json } => check_model(&model.open()?, *json),
         Command::Agree {
             model,
@@ -284,6 +335,32 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             Ok(ExitReason::Stopped)
         }
     }
+}
+
+fn evaluate(model: ModelSet, gestures: &str, what: &EvalArgs) -> Result<ExitReason, CommandError> {
+    let name = format!("{} ({})", model.name, model.profile);
+    let mut pipeline = Pipeline::load(model, what.max_hands)?;
+    let report = eval::run(&mut pipeline, &what.folder, what.margin)?;
+    for told in &report.unreadable {
+        writeln!(io::stderr(), "error: {told}\nhint: it is left out")?;
+    }
+    if let Some(path) = &what.picture {
+        let written = eval::matrix::png(&report.tally).and_then(|png| std::fs::write(path, png));
+        written.map_err(|cause| CommandError::Picture {
+            path: path.clone(),
+            cause,
+        })?;
+    }
+    if what.json {
+        writeln!(io::stdout(), "{}", report.to_json(&name, gestures))?;
+    } else {
+        writeln!(io::stdout(), "{report}")?;
+    }
+    Ok(if report.unreadable.is_empty() {
+        ExitReason::Stopped
+    } else {
+        ExitReason::Unavailable
+    })
 }
 
 fn check_model(model: &ModelSet, json: bool) -> Result<ExitReason, CommandError> {

@@ -13,6 +13,7 @@ pub mod agree;
 pub mod bench;
 pub mod cli;
 pub mod complaint;
+pub mod eval;
 pub mod events;
 pub mod fractions;
 pub mod hand;

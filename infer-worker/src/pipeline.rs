@@ -134,6 +134,18 @@ impl Pipeline {
         Ok(())
     }
 
+    /// As [`load_file`](Self::load_file), with `margin` parts of the longer side added all around, in
+    /// the colours of the edge: the palm detector needs some room around a hand.
+    ///
+    /// # Errors
+    /// [`ImageError`] when it cannot be decoded, or is too large with its margin.
+    pub fn load_file_with_margin(&mut self, bytes: &[u8], margin: f32) -> Result<(), ImageError> {
+        self.load_file(bytes)?;
+        let longer = self.picture.width_px.max(self.picture.height_px);
+        let added = (longer as f32 * margin.max(0.0)).round() as usize;
+        self.picture.extend(added)
+    }
+
     /// Finds the hands in the picture that was loaded last.
     ///
     /// # Errors

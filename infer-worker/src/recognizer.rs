@@ -11,6 +11,10 @@ use crate::hand::{FoundHand, LANDMARKS, Landmarks, gesture, landmark, palm, trac
 use crate::image::Picture;
 use crate::model::{Engine, ModelError, ModelSet, Network, RunError, tract};
 
+/// What the embedder takes: the points, the side, the points in metres. A classifier may take them
+/// too, after the embedding; see [`Step`](crate::model::Step).
+const EMBEDDER_INPUTS: usize = 3;
+
 /// What is known before a frame is looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
@@ -175,6 +179,13 @@ impl Recognizer {
         self.classifier
             .input(0)
             .copy_from_slice(self.embedder.output(0));
+        for index in 0..EMBEDDER_INPUTS {
+            // Empty for a classifier that takes the embedding alone.
+            let wanted = self.classifier.input(index + 1);
+            if !wanted.is_empty() {
+                wanted.copy_from_slice(self.embedder.input(index));
+            }
+        }
         self.classifier.run()?;
         let likeliest = gesture::likeliest(self.classifier.output(0));
         Ok(likeliest.map(|(index, score)| (index, score.clamp(0.0, 1.0))))

@@ -222,7 +222,7 @@ fn prediction(worker: &Worker, model: &ModelSet, taken: &Taken, outcome: Outcome
 
 fn load(work: &InferAssignment) -> Result<Pipeline, ModelError> {
     let manifest = locate::manifest_path(work.manifest.as_deref())?;
-    let model = ModelSet::open(&manifest, &work.profile)?;
+    let model = ModelSet::open_with(&manifest, &work.profile, &work.gestures)?;
     Pipeline::load(model, work.max_hands.clamp(1, HANDS_MAX))
 }
 

@@ -149,3 +149,66 @@ fn wrong_arguments_are_a_usage_error() {
     let output = infer_worker(&["predict", "--max-hands", "5", "x.jpg"], Path::new("/"));
     assert_eq!(output.status.code(), Some(64));
 }
+
+#[test]
+fn eval_counts_by_class_and_draws_the_matrix() {
+    let folder = tempfile::tempdir().expect("folder");
+    let write = |class: &str, name: &str, bytes: &[u8]| {
+        let class = folder.path().join("pictures").join(class);
+        fs::create_dir_all(&class).expect("folder");
+        fs::write(class.join(name), bytes).expect("write");
+    };
+    write("peace", "hand.jpg", &frame());
+    write("peace", "hand.png", &to_png(&frame()));
+    write("fist", "no-fist.jpg", &frame());
+    write("fist", "broken.jpg", &frame()[..2000]);
+    write("fist", "notes.txt", b"not a picture");
+
+    let manifest = manifest();
+    let arguments = ["eval", "--manifest", &manifest, "--gestures", "wigwag"];
+    let output = infer_worker(
+        &[
+            &arguments[..],
+            &["--json", "--picture", "matrix.png", "pictures"],
+        ]
+        .concat(),
+        folder.path(),
+    );
+    assert_eq!(output.status.code(), Some(69), "one picture is broken");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("broken.jpg") && !told.contains("notes.txt"),
+        "{told}"
+    );
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let class = |index: usize| &report["classes"][index];
+    assert_eq!(class(0)["class"], "fist");
+    assert_eq!(
+        (&class(0)["pictures"], &class(0)["recall"]),
+        (&1.into(), &0.0.into())
+    );
+    assert_eq!(
+        (&class(1)["pictures"], &class(1)["recall"]),
+        (&2.into(), &1.0.into())
+    );
+    let labels: Vec<&str> = report["labels"]
+        .as_array()
+        .expect("labels")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let peace = labels
+        .iter()
+        .position(|label| *label == "peace")
+        .expect("peace");
+    assert_eq!(report["matrix"][0][peace], 1);
+    assert_eq!(report["matrix"][1][peace], 2);
+    let picture = fs::read(folder.path().join("matrix.png")).expect("matrix");
+    let mut decoded = Picture::default();
+    decode_file(&picture, &mut decoded).expect("a PNG");
+
+    let output = infer_worker(&["eval", "--manifest", &manifest, "."], folder.path());
+    assert_eq!(output.status.code(), Some(69));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("nothing to evaluate in `.`"), "{told}");
+}

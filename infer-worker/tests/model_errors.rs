@@ -200,3 +200,49 @@ fn open_names_a_manifest_that_is_not_there() {
         "{error}"
     );
 }
+
+#[test]
+fn gestures_take_the_place_of_the_profile_s_own() {
+    let models = Models::new();
+    let manifest = models.path("manifest.toml");
+    let open = |gestures: &str| ModelSet::open_with(&manifest, "lite", gestures);
+    assert_eq!(open("").expect("own").labels.len(), 8);
+    assert_eq!(open("canned").expect("canned").labels.len(), 8);
+    let own = open("wigwag").expect("wigwag");
+    assert_eq!(own.labels.len(), 16);
+    assert_eq!(own.labels[0].as_str(), "None");
+    tract::check(&own).expect("files");
+}
+
+#[test]
+fn unknown_gestures_are_named_beside_the_known_ones() {
+    let models = Models::new();
+    let manifest = models.path("manifest.toml");
+    let error = ModelSet::open_with(&manifest, "full", "mine").expect_err("unknown");
+    let text = error.to_string();
+    assert!(text.contains("gestures.mine"), "{text}");
+    assert!(text.contains("one of canned, wigwag"), "{text}");
+    models.edit(
+        "canned = \"canned_gesture_classifier_v2\"",
+        "canned = \"x\"",
+    );
+    let error = ModelSet::open_with(&manifest, "full", "canned").expect_err("no network");
+    let text = error.to_string();
+    assert!(text.contains("gestures.canned"), "{text}");
+    assert!(text.contains("[networks.x]"), "{text}");
+}
+
+#[test]
+fn a_classifier_takes_the_embedding_or_all_that_the_embedder_takes() {
+    let models = Models::new();
+    let wanted = "{ name = \"world_hand\", shape = [1, 21, 3] },\n]\noutputs = [{ name = \"Identity\", shape = [1, 16] }]";
+    models.edit(
+        wanted,
+        "]\noutputs = [{ name = \"Identity\", shape = [1, 16] }]",
+    );
+    let manifest = models.path("manifest.toml");
+    let error = ModelSet::open_with(&manifest, "full", "wigwag").expect_err("three inputs");
+    let text = error.to_string();
+    assert!(text.contains("networks.wigwag_gestures_1.inputs"), "{text}");
+    assert!(text.contains("[1, 128]"), "{text}");
+}

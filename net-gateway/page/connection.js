@@ -2,8 +2,10 @@
 //!
 //! Upstream: the gateway's `/api/v1/status` and `/ws`. Downstream: `main.js`, through the handlers.
 //! It first asks for the status, so that it can choose a source that exists, and tells a box that
-//! is away from one that refuses a further viewer. It tries again for ever, with a growing pause of
+//! is away from one that refuses a further viewer, or a viewer who has to log in first. It tries again for ever, with a growing pause of
 //! at most `RETRY_MS_MAX`. It never has two sockets, and no message of an old one gets through.
+
+import { FROM_THE_PAGE, leaveIfNotAllowed } from "./session.js";
 
 /** First pause after a loss, in ms; doubled after each failed try. */
 const RETRY_MS_MIN = 250;
@@ -83,8 +85,10 @@ export class Connection {
     try {
       const answer = await fetch(new URL("api/v1/status", document.baseURI), {
         cache: "no-store",
+        headers: FROM_THE_PAGE,
         signal: AbortSignal.timeout(ANSWER_MS_MAX),
       });
+      if (answer.status === 401 || answer.status === 403) leaveIfNotAllowed();
       return answer.ok ? await answer.json() : null;
     } catch {
       return null;

@@ -20,6 +20,7 @@ import { OwnCamera } from "./own_camera.js";
 import { Pairing } from "./pairing.js";
 import { exposeProbe } from "./probe.js";
 import { Percentiles, Rate } from "./rates.js";
+import { logOut, mayPush, watchSession } from "./session.js";
 import { loadSettings, saveSettings } from "./settings.js";
 import { Stage } from "./stage.js";
 import { markStatusOld, showStatus } from "./status_panel.js";
@@ -29,6 +30,7 @@ import {
   showNotice,
   showOwnCamera,
   showPicker,
+  showSession,
   wireViewer,
 } from "./viewer.js";
 import { timeOfDay } from "./wording.js";
@@ -300,6 +302,11 @@ wireViewer({
   hands: () => toggle("hands", (isOn) => stage.setHandsShown(isOn)),
   camera: useCamera,
   flip: flipCamera,
+  logOut,
+});
+watchSession((session) => {
+  // Who may no longer push is told so by the box; here only the wish is not offered.
+  showSession({ user: session.user, hasLogin: session.login, canPush: mayPush(session) });
 });
 exposeProbe({ connection, stage, source: () => state.source, own });
 document.addEventListener("visibilitychange", visibilityChanged);

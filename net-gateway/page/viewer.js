@@ -11,11 +11,12 @@ const KEYS = { m: "mirror", h: "hands", f: "fullscreen", c: "camera" };
  * Connects buttons, picker and keys.
  *
  * @param {{picked: (source: string) => void, mirror: () => void, hands: () => void, camera: () =>
- *   void, flip: () => void}} handlers
+ *   void, flip: () => void, logOut: () => void}} handlers
  */
 export function wireViewer(handlers) {
   const { mirror, hands, camera, flip } = handlers;
   const acts = { mirror, hands, camera, flip, fullscreen: toggleFullscreen };
+  byId("log-out").addEventListener("click", handlers.logOut);
   for (const [name, act] of Object.entries(acts)) byId(name).addEventListener("click", act);
   byId("source").addEventListener("change", (event) => handlers.picked(event.target.value));
   byId("fullscreen").hidden = !document.fullscreenEnabled;
@@ -58,6 +59,13 @@ export function showOwnCamera(isOn, facing) {
   press("camera", isOn);
   byId("flip").hidden = !isOn;
   press("flip", facing === "environment");
+}
+
+/** Shows who the viewer is, and offers what they may do. */
+export function showSession({ user, hasLogin, canPush }) {
+  byId("log-out").hidden = !hasLogin;
+  byId("log-out").title = `Log out${user === null ? "" : ` (${user})`}`;
+  byId("camera").hidden = !canPush;
 }
 
 /** Shows how the page is connected: a word and a tone. */

@@ -3,6 +3,7 @@
 //! Pure: addresses and headers in, answers out. What comes from a peer that is no trusted proxy is
 //! never believed.
 
+use crate::client_record::Peer;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -10,6 +11,16 @@ use thiserror::Error;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// What proxies add to a request; somebody else asked then, whoever the peer is.
+const FORWARDING: [HeaderName; 6] = [
+    FORWARDED_FOR,
+    FORWARDED_HOST,
+    FORWARDED_PROTO,
+    HeaderName::from_static("x-real-ip"),
+    header::FORWARDED,
+    header::VIA,
+];
 /// The origin that stands for every one.
 const ANY_ORIGIN: &str = "*";
 
@@ -17,6 +28,17 @@ const ANY_ORIGIN: &str = "*";
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{0}` is no address such as 10.0.0.2, or network such as 10.0.0.0/8")]
 pub struct NotANetwork(String);
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whence {
+    /// From this machine.
+    Here,
+    /// From another one, or that cannot be told.
+    Elsewhere,
+    /// A trusted proxy on this machine asks, and does not say for whom.
+    Unsaid,
+}
 
 /// What the config says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,31 +77,81 @@ impl Access {
         proxies.any(|network| network.contains(&address))
     }
 
+    /// Whether what the far end of a connection says of others is believed: a trusted proxy's
+    /// word, or that of whoever may use the Unix socket.
+    #[must_use]
+    pub fn trusts_peer(&self, peer: &Peer) -> bool {
+        peer.is_unix || self.trusts(peer.address)
+    }
+
     /// The client's own address: the peer's, unless that is a trusted proxy, which says for whom it
     /// asks. The list is read from its end, where the nearest proxy wrote; the first address that is
     /// no trusted proxy is the client's, and nothing before it is believed.
     #[must_use]
-    pub fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let mut client = peer.to_canonical();
+    pub fn client_address(&self, peer: &Peer, headers: &HeaderMap) -> IpAddr {
+        self.walk(peer, headers).0
+    }
+
+    /// The client's address, and whether everybody on the way said for whom they ask.
+    fn walk(&self, peer: &Peer, headers: &HeaderMap) -> (IpAddr, bool) {
+        let mut client = peer.address.to_canonical();
+        let mut is_trusted = self.trusts_peer(peer);
         let lists = headers.get_all(FORWARDED_FOR).iter().rev();
         let hops = lists
             .filter_map(|value| value.to_str().ok())
             .flat_map(|list| list.rsplit(','));
         for hop in hops {
-            if !self.trusts(client) {
+            if !is_trusted {
                 break;
             }
             match address_of(hop.trim()) {
                 Some(address) => client = address.to_canonical(),
-                None => break,
+                None => return (client, false),
             }
+            is_trusted = self.trusts(client);
         }
-        client
+        (client, true)
+    }
+
+    /// Where a request comes from that came over the connection of `peer`: from this machine only if
+    /// nothing says otherwise. A proxy on this machine speaks for others: a trusted one has to say
+    /// for whom, and one that is not trusted is not believed when it says that it is somebody here.
+    #[must_use]
+    pub fn whence(&self, peer: &Peer, headers: &HeaderMap) -> Whence {
+        let is_forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
+        let is_trusted = self.trusts(peer.address);
+        if !peer.is_local {
+            Whence::Elsewhere
+        } else if headers.contains_key(FORWARDED_FOR) && (is_trusted || peer.is_unix) {
+            match self.walk(peer, headers) {
+                (client, true) if client.is_loopback() => Whence::Here,
+                (client, false) if client.is_loopback() => Whence::Unsaid,
+                _ => Whence::Elsewhere,
+            }
+        } else if is_trusted {
+            Whence::Unsaid
+        } else if is_forwarded {
+            Whence::Elsewhere
+        } else {
+            Whence::Here
+        }
+    }
+
+    /// Whether nobody between the client and here can read along: TLS on the connection, or by the
+    /// word of a trusted proxy between it and the client. The nearest proxy wrote last.
+    #[must_use]
+    pub fn is_secure(&self, peer: &Peer, headers: &HeaderMap) -> bool {
+        let said = || {
+            let last = headers.get_all(FORWARDED_PROTO).iter().next_back()?;
+            last.to_str().ok()?.rsplit(',').next()
+        };
+        let is_https = || said().is_some_and(|said| said.trim().eq_ignore_ascii_case("https"));
+        peer.is_secure || (self.trusts_peer(peer) && is_https())
     }
 
     /// Puts the host that the client asked for in the place of the proxy's, if `peer` is trusted.
-    pub fn restore_host(&self, peer: IpAddr, headers: &mut HeaderMap) {
-        if self.trusts(peer)
+    pub fn restore_host(&self, peer: &Peer, headers: &mut HeaderMap) {
+        if self.trusts_peer(peer)
             && let Some(host) = headers.remove(FORWARDED_HOST)
         {
             headers.insert(header::HOST, host);
@@ -117,6 +189,7 @@ fn address_of(hop: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     fn access(proxies: &[&str], origins: &[&str]) -> Access {
         let texts = |texts: &[&str]| {
@@ -126,6 +199,44 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         Access::new(&texts(proxies), &texts(origins)).unwrap()
+    }
+
+    fn direct(address: &str) -> Peer {
+        Peer::from(address.parse::<IpAddr>().unwrap())
+    }
+
+    #[test]
+    fn proxy_at_the_unix_socket_is_believed() {
+        let access = access(&[], &[]);
+        let proxy = Peer::new([127, 0, 0, 1].into(), Arc::default(), true);
+        let headers = forwarded(&["9.9.9.9, 1.2.3.4"]);
+        let expected: IpAddr = "1.2.3.4".parse().unwrap();
+        assert_eq!(access.client_address(&proxy, &headers), expected);
+        let same = access.client_address(&direct("127.0.0.1"), &headers);
+        assert_eq!(same, direct("127.0.0.1").address, "loopback alone is none");
+    }
+
+    #[test]
+    fn https_is_what_the_connection_has_or_a_trusted_proxy_says() {
+        let access = access(&["10.0.0.1"], &[]);
+        for (peer, said, is_secure) in [
+            ("10.0.0.1", &["https"][..], true),
+            ("10.0.0.1", &["HTTPS"], true),
+            ("10.0.0.1", &["http, https"], true),
+            ("10.0.0.1", &["https, http"], false),
+            ("10.0.0.1", &["https", "http"], false),
+            ("10.0.0.1", &["http"], false),
+            ("10.0.0.1", &[], false),
+            ("10.0.0.2", &["https"], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in said {
+                headers.append(FORWARDED_PROTO, HeaderValue::from_static(value));
+            }
+            let found = access.is_secure(&direct(peer), &headers);
+            assert_eq!(found, is_secure, "{peer} {said:?}");
+            assert!(access.is_secure(&direct(peer).secure(), &headers));
+        }
     }
 
     fn forwarded(values: &[&'static str]) -> HeaderMap {
@@ -154,7 +265,7 @@ mod tests {
             ("127.0.0.1", &["10.0.0.7, 10.0.0.8"], "10.0.0.7"),
             ("fd00::7", &["1.2.3.4"], "1.2.3.4"),
         ] {
-            let found = access.client_address(peer.parse().unwrap(), &forwarded(values));
+            let found = access.client_address(&direct(peer), &forwarded(values));
             assert_eq!(
                 found,
                 client.parse::<IpAddr>().unwrap(),
@@ -165,13 +276,83 @@ mod tests {
     }
 
     #[test]
+    fn only_who_comes_without_a_proxy_or_is_said_to_be_here_is_here() {
+        use Whence::{Elsewhere, Here, Unsaid};
+        let closed = access(&[], &[]);
+        let proxied = access(&["127.0.0.1"], &[]);
+        let peer = |address: &str, is_unix, is_loopback| {
+            let address = address.parse().unwrap();
+            Peer::new(address, std::sync::Arc::default(), is_unix).at_listener(is_loopback)
+        };
+        let local = peer("127.0.0.1", false, true);
+        for (access, peer, header, expected) in [
+            (&closed, &local, None, Here),
+            (&closed, &peer("::ffff:127.0.0.1", false, true), None, Here),
+            (&closed, &peer("127.0.0.1", false, false), None, Elsewhere),
+            (&closed, &peer("192.0.2.1", false, true), None, Elsewhere),
+            (&closed, &peer("192.0.2.1", false, false), None, Elsewhere),
+            (
+                &closed,
+                &local,
+                Some(("x-forwarded-for", "127.0.0.1")),
+                Elsewhere,
+            ),
+            (&closed, &local, Some(("via", "1.1 proxy")), Elsewhere),
+            (&closed, &local, Some(("x-real-ip", "127.0.0.1")), Elsewhere),
+            (
+                &closed,
+                &local,
+                Some(("forwarded", "for=127.0.0.1")),
+                Elsewhere,
+            ),
+            (&proxied, &local, None, Unsaid),
+            (&proxied, &local, Some(("via", "1.1 proxy")), Unsaid),
+            (
+                &proxied,
+                &local,
+                Some(("x-forwarded-for", "192.0.2.1")),
+                Elsewhere,
+            ),
+            (
+                &proxied,
+                &local,
+                Some(("x-forwarded-for", "127.0.0.2")),
+                Here,
+            ),
+            (
+                &proxied,
+                &local,
+                Some(("x-forwarded-for", "nonsense")),
+                Unsaid,
+            ),
+            (
+                &proxied,
+                &local,
+                Some(("x-forwarded-for", "unknown, 127.0.0.1")),
+                Unsaid,
+            ),
+            (&closed, &peer("127.0.0.1", true, true), None, Here),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some((name, value)) = header {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+            assert_eq!(
+                access.whence(peer, &headers),
+                expected,
+                "{peer:?} {header:?}"
+            );
+        }
+    }
+
+    #[test]
     fn host_of_a_trusted_proxy_is_the_one_that_was_asked_for() {
         let access = access(&["10.0.0.1"], &[]);
         let host = |peer: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_static("box:8080"));
             headers.insert(FORWARDED_HOST, HeaderValue::from_static("cams.example"));
-            access.restore_host(peer.parse().unwrap(), &mut headers);
+            access.restore_host(&direct(peer), &mut headers);
             headers[header::HOST].to_str().unwrap().to_owned()
         };
         assert_eq!(host("10.0.0.1"), "cams.example");

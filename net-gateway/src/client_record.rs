@@ -5,6 +5,8 @@
 //! pure arithmetic on given times.
 
 use crate::clients::Protocol;
+use crate::cut::Cut;
+use crate::gatekeeper::caller::Caller;
 use serde::Serialize;
 use shm_layout::MonotonicNs;
 use std::net::IpAddr;
@@ -22,15 +24,67 @@ pub struct Peer {
     pub address: IpAddr,
     /// Bytes that the kernel took for it so far, of everything that was sent over the connection.
     pub sent: Arc<AtomicU64>,
+    /// It came through the path of a Unix socket: a proxy on this machine.
+    pub is_unix: bool,
+    /// Nobody can read along: there is TLS on this connection, or a trusted proxy says that there
+    /// is some between it and the client.
+    pub is_secure: bool,
+    /// It is on this machine, and came where nobody else can.
+    pub is_local: bool,
+    /// A trusted proxy on this machine asks, and does not say for whom.
+    pub is_behind_silent_proxy: bool,
+    /// Ends the connection.
+    pub cut: Cut,
+    /// Who it is, once that was asked.
+    pub caller: Arc<Caller>,
+}
+
+impl Peer {
+    /// The far end of a connection without TLS.
+    #[must_use]
+    pub fn new(address: IpAddr, sent: Arc<AtomicU64>, is_unix: bool) -> Self {
+        Self {
+            address,
+            sent,
+            is_unix,
+            is_secure: false,
+            is_local: false,
+            is_behind_silent_proxy: false,
+            cut: Cut::default(),
+            caller: Arc::default(),
+        }
+    }
+
+    /// The same with TLS.
+    #[must_use]
+    pub fn secure(self) -> Self {
+        Self {
+            is_secure: true,
+            ..self
+        }
+    }
+
+    /// The same, whose connection can be ended by `cut`.
+    #[must_use]
+    pub fn ended_by(self, cut: Cut) -> Self {
+        Self { cut, ..self }
+    }
+
+    /// The same as it came to a listener: one that only this machine reaches, or not.
+    #[must_use]
+    pub fn at_listener(self, is_loopback: bool) -> Self {
+        let is_here = self.is_unix || self.address.to_canonical().is_loopback();
+        Self {
+            is_local: is_loopback && is_here,
+            ..self
+        }
+    }
 }
 
 impl From<IpAddr> for Peer {
     /// A peer of whose connection nothing is counted.
     fn from(address: IpAddr) -> Self {
-        Self {
-            address,
-            sent: Arc::default(),
-        }
+        Self::new(address, Arc::default(), false)
     }
 }
 
@@ -114,6 +168,8 @@ pub struct ClientRecord {
     since: MonotonicNs,
     sent: Arc<AtomicU64>,
     sent_before: u64,
+    cut: Cut,
+    caller: Arc<Caller>,
     notes: Mutex<Notes>,
 }
 
@@ -128,8 +184,21 @@ impl ClientRecord {
             since: MonotonicNs::now(),
             sent_before: peer.sent.load(Ordering::Relaxed),
             sent: peer.sent,
+            cut: peer.cut,
+            caller: peer.caller,
             notes: Mutex::default(),
         }
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    /// Ends its connection.
+    pub fn end(&self) {
+        self.cut.cut();
     }
 
     /// Notes which source it watches (`None`: all), and in which form, as a query.
@@ -153,6 +222,7 @@ impl ClientRecord {
         ClientReport {
             id: self.id,
             address: self.address,
+            user: self.caller.name().map(str::to_owned),
             protocol: self.protocol.name(),
             source: notes.source.clone(),
             form: notes.form.clone(),
@@ -182,6 +252,8 @@ pub struct ClientReport {
     pub id: u64,
     /// Its address.
     pub address: IpAddr,
+    /// Its name in `[access.NAME]`; `None`: it showed none.
+    pub user: Option<String>,
     /// How it is served.
     pub protocol: &'static str,
     /// What it watches; `None`: all sources.

@@ -4,6 +4,7 @@
 //! reads the counters. It must never hold its lock while a client is served.
 
 use crate::client_record::{ClientRecord, ClientReport, Peer};
+use crate::gatekeeper::caller::Login;
 use shm_layout::MonotonicNs;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -24,11 +25,13 @@ pub enum Protocol {
     WebSocket,
     /// The TCP wire protocol.
     Wire,
+    /// RTP, which is sent whether anybody listens or not.
+    Rtp,
 }
 
 impl Protocol {
     /// How many protocols there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
     /// All of them, each at the place of its [`Self::index`].
     pub const ALL: [Self; Self::COUNT] = [
         Self::Stream,
@@ -36,6 +39,7 @@ impl Protocol {
         Self::Events,
         Self::WebSocket,
         Self::Wire,
+        Self::Rtp,
     ];
 
     /// The name in metrics and messages.
@@ -47,6 +51,7 @@ impl Protocol {
             Self::Events => "events",
             Self::WebSocket => "ws",
             Self::Wire => "wire",
+            Self::Rtp => "rtp",
         }
     }
 
@@ -183,6 +188,24 @@ impl Clients {
         // The records are taken out first, so that nobody who comes or leaves waits for the reports.
         let records: Vec<_> = self.records().values().map(Arc::clone).collect();
         records.iter().map(|record| record.report(now)).collect()
+    }
+
+    /// Ends the connection of the client of that number; false if there is none.
+    #[must_use]
+    pub fn end(&self, id: u64) -> bool {
+        let record = self.records().get(&id).map(Arc::clone);
+        record.inspect(|record| record.end()).is_some()
+    }
+
+    /// Ends the connections that live on a login for which `is_over` holds.
+    pub fn end_logins(&self, is_over: impl Fn(&Login) -> bool) {
+        let records: Vec<_> = self.records().values().map(Arc::clone).collect();
+        let lives_on =
+            |record: &&Arc<ClientRecord>| record.caller().login().as_ref().is_some_and(&is_over);
+        records
+            .iter()
+            .filter(lives_on)
+            .for_each(|record| record.end());
     }
 
     fn records(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<ClientRecord>>> {

@@ -6,14 +6,19 @@
 
 use crate::access::Access;
 use crate::clients::{ClientGuard, ClientLimits, Clients, Protocol};
+use crate::gatekeeper::{self, Gatekeeper};
+use crate::orders::Orders;
+use crate::per_address::{PerAddress, Visit};
 use crate::picture_feed::FrameWatch;
 use crate::prediction_feed::{PredictionFeed, PredictionWatch, Wants};
 use crate::push::Desk;
 use crate::rendition::{Rendition, Studio, TooMany};
+use crate::rtp::Output;
 use crate::source_feed::SourceFeed;
 use crate::status_feed::StatusFeed;
 use crate::stopping::{StopSwitch, Stopping};
-use shm_layout::control::SteadySettings;
+use shm_layout::control::{EndedSession, SteadySettings};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,6 +45,9 @@ pub struct Limits {
 /// and the health checks answer when every client place is taken.
 const SHORT_REQUEST_CONNECTIONS: usize = 64;
 
+/// The same for one address: browsers keep six open.
+const SHORT_REQUEST_CONNECTIONS_PER_ADDRESS: usize = 16;
+
 impl Limits {
     /// Connections at once on each listener, whether they watch anything or not.
     #[must_use]
@@ -47,6 +55,24 @@ impl Limits {
         self.clients
             .max_clients
             .saturating_add(SHORT_REQUEST_CONNECTIONS)
+    }
+
+    /// What a connection beyond one of the two limits is told.
+    #[must_use]
+    pub fn connections_text(&self) -> String {
+        format!(
+            "{} connections are open already, or {} of this address",
+            self.max_connections(),
+            self.max_connections_per_address()
+        )
+    }
+
+    /// Connections at once from one address, on both listeners together.
+    #[must_use]
+    pub fn max_connections_per_address(&self) -> usize {
+        self.clients
+            .max_clients_per_address
+            .saturating_add(SHORT_REQUEST_CONNECTIONS_PER_ADDRESS)
     }
 }
 
@@ -57,10 +83,27 @@ pub struct ConnectionCounters {
     pub write_timeouts: AtomicU64,
     /// Connections closed at once because [`Limits::max_connections`] was reached.
     pub refused: AtomicU64,
+    /// The same because of [`Limits::max_connections_per_address`].
+    pub refused_address: AtomicU64,
     /// Failed calls of accept, for want of file descriptors or memory.
     pub accept_failures: AtomicU64,
     /// Clients refused because [`Limits::max_renditions`] was reached.
     pub renditions_refused: AtomicU64,
+    /// What went wrong with TLS.
+    pub tls: TlsCounters,
+}
+
+/// What went wrong at the beginning of connections since the start.
+#[derive(Debug, Default)]
+pub struct TlsCounters {
+    /// Handshakes that failed.
+    pub failed: AtomicU64,
+    /// Handshakes that were not done in time.
+    pub timeouts: AtomicU64,
+    /// Clients that came without TLS to a listener with it.
+    pub plain: AtomicU64,
+    /// Clients that came with TLS to a listener without it.
+    pub unexpected: AtomicU64,
 }
 
 /// Everything that the gateway serves.
@@ -74,8 +117,12 @@ pub struct Hub {
     limits: Limits,
     access: Access,
     steady: SteadySettings,
+    gatekeeper: Gatekeeper,
+    per_address: Arc<PerAddress>,
+    orders: Orders,
     connections: Arc<ConnectionCounters>,
     desk: Desk,
+    outputs: Vec<Arc<Output>>,
     stop_switch: StopSwitch,
     wanted: Notify,
     fresh: Notify,
@@ -99,8 +146,12 @@ impl Hub {
             limits,
             access: Access::default(),
             steady: SteadySettings::default(),
+            gatekeeper: Gatekeeper::default(),
+            per_address: Arc::new(PerAddress::new(limits.max_connections_per_address())),
+            orders: Orders::default(),
             connections: Arc::default(),
             desk: Desk::new(&[]),
+            outputs: Vec::new(),
             stop_switch: StopSwitch::new(),
             wanted: Notify::new(),
             fresh: Notify::new(),
@@ -134,6 +185,49 @@ impl Hub {
         &self.steady
     }
 
+    /// The same with an answer to who may do what.
+    #[must_use]
+    pub fn with_gatekeeper(self, gatekeeper: Gatekeeper) -> Self {
+        Self { gatekeeper, ..self }
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn gatekeeper(&self) -> &Gatekeeper {
+        &self.gatekeeper
+    }
+
+    /// Counts one more connection from there; `None` when the address has too many. A trusted proxy
+    /// has as many as it needs, and so has one at the Unix socket: the clients behind it are limited
+    /// one by one.
+    #[must_use]
+    pub fn let_in(&self, address: IpAddr, is_unix: bool) -> Option<Option<Visit>> {
+        if is_unix || self.access.trusts(address) {
+            return Some(None);
+        }
+        self.per_address.enter(address).map(Some)
+    }
+
+    /// What clients ordered, for the supervisor.
+    #[must_use]
+    pub fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// Ends the connections of logins that lasted as long as they may.
+    pub fn end_old_logins(&self) {
+        let now_s = gatekeeper::now_s();
+        self.clients.end_logins(|login| login.until_s <= now_s);
+    }
+
+    /// Ends the connections of those logins.
+    pub fn end_logins(&self, ended: &[EndedSession]) {
+        if !ended.is_empty() {
+            self.clients
+                .end_logins(|login| ended.iter().any(|session| session.id == login.id));
+        }
+    }
+
     /// The same, with sources that clients may push to.
     #[must_use]
     pub fn with_desk(self, desk: Desk) -> Self {
@@ -144,6 +238,19 @@ impl Hub {
     #[must_use]
     pub fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    /// The same, with sources that are sent as RTP.
+    #[must_use]
+    pub fn with_outputs(self, outputs: impl IntoIterator<Item = Output>) -> Self {
+        let outputs = outputs.into_iter().map(Arc::new).collect();
+        Self { outputs, ..self }
+    }
+
+    /// What is sent as RTP.
+    #[must_use]
+    pub fn outputs(&self) -> &[Arc<Output>] {
+        &self.outputs
     }
 
     /// The sources, in the order of the config.

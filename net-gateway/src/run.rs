@@ -1,6 +1,6 @@
 //! The gateway from its assignment to its end, on one screen.
 //!
-//! Three threads: this one is the pump, which turns whenever something happens in the segment;
+//! Three threads, and one that looks after the certificate if there is one: this one is the pump, which turns whenever something happens in the segment;
 //! another runs the async side ([`crate::server`]), where all the clients are; the third makes
 //! pictures in other forms ([`crate::rendition`]) while somebody wants some. The pump beats only if
 //! the others also came on since: a gateway of which any part hangs is restarted.
@@ -8,26 +8,33 @@
 
 use crate::access::Access;
 use crate::clients::ClientLimits;
+use crate::gatekeeper::Gatekeeper;
 use crate::hub::{Hub, Limits};
 use crate::pump::Pump;
 use crate::push::reports::Reports;
 use crate::push::{Desk, Press};
+use crate::rtp::Output;
 use crate::server::{self, Listeners};
+use crate::tls::{self, keeper::Keeper};
 use crate::traffic::Figures;
 use shm_layout::MonotonicNs;
 use shm_layout::control::{
-    Assignment, FD_HTTP, FD_WIRE, FromWorker, GatewayAssignment, TrafficReport,
+    Assignment, FD_HTTP, FD_HTTP_UNIX, FD_WIRE, FromWorker, GatewayAssignment, TrafficReport,
 };
+use shm_layout::exit::ExitReason;
 use shm_layout::process_table::{Counter, Stage};
 use shm_layout::worker::{Worker, WorkerFailure};
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 /// Longest sleep of the pump: the heartbeat's tick, and the price of a wake-up that got lost.
 const TICK: Duration = Duration::from_millis(100);
 /// How often the supervisor hears what the gateway carries.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Where the kernel tells the machine's name. Source: proc_sys_kernel(5).
+const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 /// Stack of each of the other threads; what they need lies on the heap.
 const STACK_BYTES: usize = 512 * 1024;
 
@@ -46,12 +53,20 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
     let hub = Hub::new(names, limits(assignment))
         .with_access(access)
         .with_steady((*assignment.steady).clone())
-        .with_desk(Desk::new(&assignment.sources));
+        .with_gatekeeper(gatekeeper(worker, assignment)?)
+        .with_desk(Desk::new(&assignment.sources))
+        .with_outputs(assignment.rtp.iter().cloned().map(Output::new));
     let press = Press::new(worker.segment(), hub.desk().take_orders());
     let hub = Arc::new(hub);
+    let keeper = keeper(assignment)?;
     let listeners = Listeners {
         http: worker.take_listener(FD_HTTP)?,
         wire: worker.take_listener(FD_WIRE)?,
+        http_unix: match assignment.has_http_unix {
+            true => Some(worker.take_unix_listener(FD_HTTP_UNIX)?),
+            false => None,
+        },
+        keeper: keeper.clone(),
     };
     let pump = Pump::new(worker.segment(), worker.place(), &hub)?;
     let activity = worker.segment().activity_event();
@@ -68,6 +83,19 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, || hub.studio().work(&hub))
             .map_err(broken)?;
+        // Its end is told by dropping it.
+        let (_watching, end) = channel();
+        if let Some(keeper) = keeper {
+            let tell = |info| {
+                worker.send(FromWorker::Certificate(info));
+            };
+            tell(keeper.info());
+            std::thread::Builder::new()
+                .name("certificate".to_owned())
+                .stack_size(STACK_BYTES)
+                .spawn_scoped(scope, move || keeper.watch(&end, tell))
+                .map_err(broken)?;
+        }
         turn_until_drained(worker, &hub, pump, || serving.is_finished());
         hub.stop();
         match serving.join() {
@@ -101,6 +129,7 @@ fn turn_until_drained(
         }
         let turned = pump.turn(MonotonicNs::now(), || life.pass_on(Stage::Publishing));
         worker.count(Counter::CorruptFrames, turned.corrupt);
+        pass_on_orders_and_logins(worker, hub);
         let now = MonotonicNs::now();
         for report in pushed.due(hub.desk(), now) {
             worker.send(FromWorker::Source(report));
@@ -114,6 +143,35 @@ fn turn_until_drained(
             activity.wait(seen, TICK);
         }
     }
+}
+
+/// Tells the supervisor what clients ordered and which logins ended, and hears of logins that ended
+/// at other gateways.
+fn pass_on_orders_and_logins(worker: &Worker, hub: &Hub) {
+    for order in hub.orders().take() {
+        worker.send(FromWorker::Order(order));
+    }
+    let gatekeeper = hub.gatekeeper();
+    let ended = gatekeeper.take_ended();
+    hub.end_logins(&ended);
+    for session in ended {
+        if !worker.send(FromWorker::SessionEnded(session)) {
+            gatekeeper.tell_again(session);
+        }
+    }
+    let elsewhere = worker.take_ended_sessions();
+    gatekeeper.end_elsewhere(&elsewhere);
+    hub.end_logins(&elsewhere);
+}
+
+fn gatekeeper(
+    worker: &Worker,
+    assignment: &GatewayAssignment,
+) -> Result<Gatekeeper, WorkerFailure> {
+    let machine = std::fs::read_to_string(HOSTNAME_FILE).ok();
+    let (rules, instance) = (&assignment.access, assignment.instance.as_str());
+    let gatekeeper = Gatekeeper::new(rules, instance, machine.as_deref(), worker.sessions());
+    gatekeeper.map_err(|error| WorkerFailure::bug(format!("no random numbers: {error}")))
 }
 
 /// The heartbeat of the gateway: the pump's, as long as the clients' thread turns too and the
@@ -150,6 +208,18 @@ fn report(hub: &Hub, figures: Figures) -> TrafficReport {
         latency_ms_p50: figures.latency_ms_p50,
         latency_ms_p99: figures.latency_ms_p99,
     }
+}
+
+/// The certificate, if clients are to begin with TLS.
+fn keeper(assignment: &GatewayAssignment) -> Result<Option<Arc<Keeper>>, WorkerFailure> {
+    let keeper = assignment.tls.as_ref().map(|files| {
+        let keeper = Keeper::new(files, tls::provider());
+        keeper.map(Arc::new).map_err(|error| {
+            // Not for good: the supervisor has seen it whole, and it may be replaced just now.
+            WorkerFailure::new(ExitReason::Unavailable, error.to_string()).hint(error.hint())
+        })
+    });
+    keeper.transpose()
 }
 
 fn limits(assignment: &GatewayAssignment) -> Limits {

@@ -1,29 +1,67 @@
-//! The async side: both listeners, the pulse, and the end.
+//! The async side: the listeners, the pulse, and the end.
 //!
 //! Upstream: [`crate::run`] runs it on a thread of its own, with one runtime. It must never do
 //! anything that takes long: encoding belongs to [`crate::pump`]. What clients push is copied once.
 
-use crate::accept::accept_loop;
+use crate::accept::{Door, accept_loop};
+use crate::client_io::ClientIo;
+use crate::client_record::Peer;
 use crate::hub::Hub;
 use crate::push::Press;
-use crate::{http, wire};
+use crate::socket::Listener;
+use crate::tls::greeting::Greeter;
+use crate::tls::keeper::Keeper;
+use crate::tls::plain;
+use crate::{http, rtp, wire};
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// How often the runtime shows that it turns.
 const PULSE: Duration = Duration::from_millis(100);
 /// How long clients may take to end after the order to stop; what is left then is cut.
 const FLUSH: Duration = Duration::from_secs(1);
 
-/// The two sockets that the gateway listens on.
+/// Application protocols that HTTP clients may choose in the handshake. Source: RFC 7301.
+const HTTP_PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+
+/// The sockets that the gateway listens on.
 #[derive(Debug)]
 pub struct Listeners {
     /// HTTP and WebSocket.
     pub http: TcpListener,
     /// The wire protocol.
     pub wire: TcpListener,
+    /// HTTP and WebSocket at a path, for a proxy on this machine; never with TLS.
+    pub http_unix: Option<UnixListener>,
+    /// The certificate for the first two, if clients are to begin with TLS.
+    pub keeper: Option<Arc<Keeper>>,
+}
+
+/// The same in the runtime.
+struct Doors {
+    http: (Listener, Option<Greeter>),
+    wire: (Listener, Option<Greeter>),
+    http_unix: Option<Listener>,
+}
+
+impl Doors {
+    fn open(listeners: Listeners) -> io::Result<Self> {
+        let greeter = |protocols: &[&[u8]]| {
+            let keeper = listeners.keeper.as_ref().map(Arc::clone);
+            let greeter = keeper.map(|keeper| Greeter::new(keeper, protocols));
+            greeter.transpose().map_err(io::Error::other)
+        };
+        let (http, wire) = (greeter(&HTTP_PROTOCOLS)?, greeter(&[])?);
+        Ok(Self {
+            http: (Listener::from_tcp(listeners.http)?, http),
+            wire: (Listener::from_tcp(listeners.wire)?, wire),
+            http_unix: listeners.http_unix.map(Listener::from_unix).transpose()?,
+        })
+    }
 }
 
 /// Serves until the hub says to stop. `wake_pump` is called when somebody begins to watch; what
@@ -44,9 +82,8 @@ pub fn serve(
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let http = tokio_listener(listeners.http)?;
-        let wire = tokio_listener(listeners.wire)?;
-        let serving = tokio::spawn(serve_listeners(Arc::clone(hub), http, wire));
+        let doors = Doors::open(listeners)?;
+        let serving = tokio::spawn(serve_listeners(Arc::clone(hub), doors));
         let mut stopping = hub.stopping();
         let mut pulse = tokio::time::interval(PULSE);
         loop {
@@ -54,7 +91,10 @@ pub fn serve(
                 biased;
                 () = stopping.wait() => break,
                 () = hub.fan_out_frames() => {}
-                _ = pulse.tick() => hub.beat(),
+                _ = pulse.tick() => {
+                    hub.beat();
+                    hub.end_old_logins();
+                }
                 () = hub.wanted() => wake_pump(),
                 () = press.turn() => {}
             }
@@ -71,33 +111,46 @@ pub fn serve(
     })
 }
 
-async fn serve_listeners(
-    hub: Arc<Hub>,
-    http: tokio::net::TcpListener,
-    wire: tokio::net::TcpListener,
-) {
-    let max_connections = hub.limits().max_connections();
+async fn serve_listeners(hub: Arc<Hub>, doors: Doors) {
+    let limits = *hub.limits();
     let router = http::router(Arc::clone(&hub));
-    let http_hub = Arc::clone(&hub);
-    let http = accept_loop(
-        http,
-        Arc::clone(&hub),
-        http::connection_refusal(max_connections),
-        move |io, address| {
-            http::serve_connection(router.clone(), Arc::clone(&http_hub), io, address)
-        },
-    );
+    let serve_http = {
+        let hub = Arc::clone(&hub);
+        move |io: ClientIo, peer: Peer| {
+            http::serve_connection(router.clone(), Arc::clone(&hub), io, peer)
+        }
+    };
+    let redirect = {
+        let hub = Arc::clone(&hub);
+        move |io: ClientIo| plain::redirect(Arc::clone(&hub), io)
+    };
+    let http_door = |greeter: Option<Greeter>| Door {
+        refusal: http::connection_refusal(&limits),
+        greeter,
+        on_plain: redirect.clone(),
+    };
+    let (listener, greeter) = doors.http;
+    let door = http_door(greeter);
+    let http = accept_loop(listener, Arc::clone(&hub), door, serve_http.clone());
+    let http_unix = async {
+        if let Some(listener) = doors.http_unix {
+            accept_loop(listener, Arc::clone(&hub), http_door(None), serve_http).await;
+        }
+    };
+    let (listener, greeter) = doors.wire;
+    let door = Door {
+        refusal: wire::client::connection_refusal(&limits),
+        greeter,
+        on_plain: plain::refuse_wire,
+    };
     let wire_hub = Arc::clone(&hub);
-    let wire = accept_loop(
-        wire,
-        hub,
-        wire::client::connection_refusal(max_connections),
-        move |io, address| wire::client::serve_connection(Arc::clone(&wire_hub), io, address),
-    );
-    tokio::join!(http, wire);
-}
-
-fn tokio_listener(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
-    listener.set_nonblocking(true)?;
-    tokio::net::TcpListener::from_std(listener)
+    let serve_wire = move |io: ClientIo, peer: Peer| {
+        wire::client::serve_connection(Arc::clone(&wire_hub), io, peer)
+    };
+    let wire = accept_loop(listener, Arc::clone(&hub), door, serve_wire);
+    let mut outputs = JoinSet::new();
+    for output in hub.outputs() {
+        outputs.spawn(rtp::output::run(Arc::clone(&hub), Arc::clone(output)));
+    }
+    tokio::join!(http, http_unix, wire, outputs.join_all());
 }

@@ -3,6 +3,7 @@
 use crate::config::Options;
 use crate::instance::Instance;
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Wigwag: cameras in, recognised hand gestures and live video out.
@@ -47,6 +48,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show where the page is, also as a QR code for phones, and its certificate's fingerprint
+    Address,
     /// Check the configuration and show each value with where it came from
     CheckConfig(Settings),
     /// Show what is kept of a process that died: the latest, or the one with that ID
@@ -82,6 +85,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Make a token for a program, show it once, and what goes into the configuration
+    Token(Credential),
+    /// Ask for a password for a person, and show what goes into the configuration
+    Password(Credential),
     /// Recognise gestures in pictures, one line of JSON per picture
     Predict {
         /// The configuration whose models are used
@@ -91,6 +98,60 @@ pub enum Command {
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<PathBuf>,
     },
+    /// Count how often labelled pictures or clips are recognised: per class, confusions, time
+    Eval(Evaluation),
+}
+
+/// What is evaluated, and how the result is told.
+#[derive(Debug, Args)]
+pub struct Evaluation {
+    /// The configuration whose models are used
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
+    #[arg(long, value_name = "PARTS")]
+    margin: Option<f32>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Write the confusion matrix to this file, as PNG
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+    /// A folder of pictures for each class, or clips, each with a labels.json
+    #[arg(value_name = "FOLDER")]
+    folder: PathBuf,
+}
+
+impl Evaluation {
+    /// What infer-worker is to be told, beside its models.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        if let Some(margin) = self.margin {
+            arguments.extend(["--margin".into(), margin.to_string().into()]);
+        }
+        if let Some(picture) = &self.picture {
+            arguments.extend(["--picture".into(), picture.into()]);
+        }
+        if self.json {
+            arguments.push("--json".into());
+        }
+        arguments.extend(["--".into(), self.folder.clone().into()]);
+        arguments
+    }
+}
+
+/// Whom a token or password is for.
+#[derive(Debug, Args)]
+pub struct Credential {
+    /// Its table in the configuration, `[access.NAME]`
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// What it may do: watch, push, control; several with commas. Without it: as before, else watch
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    pub roles: Option<Vec<String>>,
+    /// Write it into this TOML file; everything else in it stays as it is
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Where the configuration comes from.
@@ -140,6 +201,26 @@ mod tests {
             "{help}"
         );
         assert!(help.lines().all(|line| line.chars().count() <= 100));
+    }
+
+    #[test]
+    fn eval_passes_on_what_it_was_told() {
+        let line = [
+            "supervisor",
+            "eval",
+            "--json",
+            "--margin",
+            "0.5",
+            "--picture",
+            "m.png",
+            "-",
+        ];
+        let parsed = CommandLine::try_parse_from(line).unwrap();
+        let Command::Eval(what) = parsed.command else {
+            panic!("another verb");
+        };
+        let told = ["--margin", "0.5", "--picture", "m.png", "--json", "--", "-"];
+        assert_eq!(what.arguments(), told);
     }
 
     #[test]

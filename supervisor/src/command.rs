@@ -1,11 +1,13 @@
 //! Carries out one verb of the command line.
 
-use crate::cli::{Command, CommandLine};
+use crate::cli::{Command, CommandLine, Credential};
 use crate::config::{self, Options, to_toml};
 use crate::control_socket::{Reply, Request, ask};
+use crate::credentials::verbs;
 use crate::doctor;
 use crate::failure::Failure;
 use crate::instance::{Instance, RuntimeFiles};
+use crate::page_address;
 use crate::postmortem;
 use crate::probe::model_arguments;
 use crate::run;
@@ -15,7 +17,8 @@ use crate::units::Outcome;
 use serde::Serialize;
 use shm_layout::control::{BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange};
 use shm_layout::exit::ExitReason;
-use std::io::{self, Read, Write};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -40,6 +43,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Restart { unit } => restart(&instance, &unit),
         Command::Reload => reload(&instance),
         Command::Status { json } => status(&instance, json),
+        Command::Address => address(&instance),
         Command::CheckConfig(settings) => check_config(&settings.into()),
         Command::Postmortem {
             id,
@@ -57,7 +61,18 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         }
         Command::Doctor { json, settings } => doctor(&instance, &settings.into(), json),
         Command::ListDevices { json } => list_devices(json),
+        Command::Token(whom) => print(&verbs::token(&credential(&whom))?),
+        Command::Password(whom) => print(&verbs::password(&credential(&whom))?),
         Command::Predict { config, images } => predict(config, &images),
+        Command::Eval(what) => with_models("eval", what.config.clone(), what.arguments()),
+    }
+}
+
+fn credential(whom: &Credential) -> verbs::For<'_> {
+    verbs::For {
+        name: &whom.name,
+        roles: whom.roles.as_deref(),
+        file: whom.config.as_deref(),
     }
 }
 
@@ -104,6 +119,24 @@ fn status(instance: &Instance, json: bool) -> Result<(), Failure> {
         to_text(&status)
     };
     print(&text)
+}
+
+fn address(instance: &Instance) -> Result<(), Failure> {
+    let status = box_status(instance)?;
+    let page = page_address::of(&status);
+    print(&format!("{page}\n"))?;
+    if let Some(certificate) = &status.tls {
+        print(&format!(
+            "certificate SHA-256 {}\n",
+            certificate.fingerprint
+        ))?;
+    }
+    let is_open = status.http.parse().is_ok_and(page_address::is_open);
+    match page_address::qr_code(&page) {
+        Some(picture) if is_open && io::stdout().is_terminal() => print(&picture),
+        _ if !is_open => print("only this machine can reach it; `gateway.http` opens it\n"),
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn to_json(value: &impl Serialize) -> Result<String, Failure> {
@@ -265,15 +298,25 @@ fn list_devices(json: bool) -> Result<(), Failure> {
 
 /// Becomes `infer-worker predict`.
 fn predict(config: Option<PathBuf>, images: &[PathBuf]) -> Result<(), Failure> {
+    let images = images.iter().map(|image| image.clone().into_os_string());
+    with_models("predict", config, ["--".into()].into_iter().chain(images))
+}
+
+/// Becomes infer-worker's `verb` with the models of the configuration.
+fn with_models(
+    verb: &str,
+    config: Option<PathBuf>,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<(), Failure> {
     let options = Options {
         file: config,
         ..Options::default()
     };
     let infer = config::load(&options)?.config.infer;
     let mut command = Siblings::find()?.command(Role::Infer);
-    command.arg("predict").args(model_arguments(&infer));
+    command.arg(verb).args(model_arguments(&infer));
     command.args(["--max-hands".to_owned(), infer.max_hands.to_string()]);
-    command.arg("--").args(images);
+    command.args(arguments);
     Err(Failure::System {
         what: "start infer-worker",
         source: command.exec(),

@@ -24,14 +24,14 @@ pub enum Failure {
     #[error(transparent)]
     Lock(#[from] crate::lock::LockError),
     /// A supervisor runs for the instance already.
-    #[error("box `{instance}` runs already{}", told(*pid, http.as_deref()))]
+    #[error("box `{instance}` runs already{}", told(*pid, page.as_deref()))]
     Running {
         /// The instance.
         instance: Instance,
         /// Process id of its supervisor, if it could be learned.
         pid: Option<u32>,
-        /// Address of its page, if it could be learned.
-        http: Option<String>,
+        /// Its page, if it could be learned.
+        page: Option<String>,
     },
     /// A supervisor with another runtime folder owns the segment.
     #[error("shared memory `{segment}` belongs to another supervisor that is running")]
@@ -71,6 +71,22 @@ pub enum Failure {
         /// Why not.
         source: io::Error,
     },
+    /// Nobody can listen at that path.
+    #[error("cannot listen at `{}` (`gateway.http_unix`)", path.display())]
+    ListenUnix {
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There can be no certificate.
+    #[error("{why}")]
+    Certificate {
+        /// What is wrong.
+        why: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+    },
     /// A socket that systemd passed cannot be used.
     #[error("cannot use {what} that systemd passed: {why}")]
     Passed {
@@ -78,6 +94,16 @@ pub enum Failure {
         what: String,
         /// Why not.
         why: String,
+    },
+    /// Others reach the box, and nobody is allowed in.
+    #[error("{}{}", crate::config::open_door_text(key, *address), if *is_passed { " (systemd passed it)" } else { "" })]
+    OpenDoor {
+        /// Where it listens.
+        address: SocketAddr,
+        /// Key of that listener.
+        key: &'static str,
+        /// Whether systemd opened it.
+        is_passed: bool,
     },
     /// The segment does not fit.
     #[error(transparent)]
@@ -126,12 +152,12 @@ pub enum Failure {
     },
 }
 
-fn told(pid: Option<u32>, http: Option<&str>) -> String {
+fn told(pid: Option<u32>, page: Option<&str>) -> String {
     let pid = pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
-    let http = http
-        .map(|http| format!(", page http://{http}/"))
+    let page = page
+        .map(|page| format!(", page {page}"))
         .unwrap_or_default();
-    format!("{pid}{http}")
+    format!("{pid}{page}")
 }
 
 impl Failure {
@@ -151,7 +177,11 @@ impl Failure {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let reason = match self {
-            Self::Config(_) | Self::Geometry(_) | Self::Passed { .. } => ExitReason::Config,
+            Self::Config(_)
+            | Self::Geometry(_)
+            | Self::Passed { .. }
+            | Self::OpenDoor { .. }
+            | Self::Certificate { .. } => ExitReason::Config,
             Self::Answer { .. } => ExitReason::Usage,
             Self::Refused { code, .. } => {
                 return u8::try_from(*code)
@@ -166,6 +196,7 @@ impl Failure {
             | Self::NotRunning { .. }
             | Self::NoProgram { .. }
             | Self::Listen { .. }
+            | Self::ListenUnix { .. }
             | Self::NoRoom(_)
             | Self::Segment(_)
             | Self::System { .. }
@@ -207,10 +238,14 @@ impl Failure {
                 key,
                 source,
             } => Some(listen_hint(*address, key, source)),
+            Self::ListenUnix { source, .. } => Some(listen_unix_hint(source)),
+            Self::Certificate { advice, .. } => fixed(advice),
             Self::Passed { .. } => fixed(
                 "the socket unit has two lines, ListenStream=ADDRESS:PORT for the page and for the \
-                 wire protocol, in this order, and no Accept=yes",
+                 wire protocol, in this order, perhaps ListenStream=/PATH for a proxy, and no \
+                 Accept=yes",
             ),
+            Self::OpenDoor { .. } => Some(crate::config::open_door_hint(None)),
             Self::NoRoom(error) => fixed(error.hint()),
             Self::Segment(SegmentError::NoSpace { .. }) => {
                 fixed("make /dev/shm larger; in a container with --shm-size")
@@ -234,19 +269,29 @@ fn listen_hint(address: SocketAddr, key: &str, source: &io::Error) -> String {
     }
 }
 
+fn listen_unix_hint(source: &io::Error) -> String {
+    let hint = match source.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there; choose another path",
+        io::ErrorKind::AlreadyExists => "move it away, or choose another path",
+        io::ErrorKind::NotFound => "make its folder first",
+        _ => "choose a path in a folder in which the user that runs Wigwag may write",
+    };
+    hint.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn second_start_says_who_runs_and_where() {
-        let running = |pid, http: Option<&str>| Failure::Running {
+        let running = |pid, page: Option<&str>| Failure::Running {
             instance: "lab".parse().unwrap(),
             pid,
-            http: http.map(str::to_owned),
+            page: page.map(str::to_owned),
         };
         assert_eq!(
-            running(Some(12), Some("127.0.0.1:8080")).to_string(),
+            running(Some(12), Some("http://127.0.0.1:8080/")).to_string(),
             "box `lab` runs already, pid 12, page http://127.0.0.1:8080/"
         );
         assert_eq!(running(None, None).to_string(), "box `lab` runs already");

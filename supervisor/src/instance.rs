@@ -19,7 +19,7 @@ use std::str::FromStr;
 pub const INSTANCE_LEN_MAX: usize = 20;
 
 /// Longest path of a Unix socket on Linux, in bytes. Source: unix(7), `sun_path`.
-const SOCKET_PATH_MAX: usize = 107;
+pub const SOCKET_PATH_MAX: usize = 107;
 
 /// What the library adds to the tmp folder's path for the socket of one hello.
 const HELLO_SOCKET: &str = "/.tmp123456/socket";

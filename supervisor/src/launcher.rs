@@ -10,13 +10,16 @@ use crate::owned_segment::OwnedSegment;
 use crate::pidfd::PidFd;
 use crate::process::channel::Channel;
 use crate::process::{exit_watch, log_pipe};
+use crate::session_book::SessionBook;
 use crate::siblings::Siblings;
 use crate::spawn::{Program, out_of_the_way, spawn};
 use crate::unit::death::Death;
 use crate::units::Work;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
-use shm_layout::control::{Assignment, FD_HTTP, FD_SEGMENT, FD_WIRE, Role, Start, ToWorker};
+use shm_layout::control::{
+    Assignment, FD_HTTP, FD_HTTP_UNIX, FD_SEGMENT, FD_WIRE, Role, Start, ToWorker,
+};
 use shm_layout::segment::Segment;
 use shm_layout::{Generation, MonotonicNs};
 use std::io;
@@ -33,6 +36,7 @@ pub struct Launcher<'s> {
     orphan_grace_ms: u64,
     log_level: String,
     black_box: BlackBox,
+    sessions: SessionBook,
     events: SyncSender<Event>,
 }
 
@@ -71,7 +75,7 @@ impl<'s> Launcher<'s> {
     ///
     /// # Errors
     ///
-    /// The system's: too many open files, or the segment has no file.
+    /// The system's: too many open files, no random numbers, or the segment has no file.
     pub fn new(
         siblings: Siblings,
         segment: &'s OwnedSegment,
@@ -88,6 +92,7 @@ impl<'s> Launcher<'s> {
             orphan_grace_ms,
             log_level,
             black_box,
+            sessions: SessionBook::new()?,
             events,
         })
     }
@@ -101,6 +106,17 @@ impl<'s> Launcher<'s> {
     /// The black box.
     pub fn black_box_mut(&mut self) -> &mut BlackBox {
         &mut self.black_box
+    }
+
+    /// The logins at the gateways.
+    #[must_use]
+    pub fn sessions(&self) -> &SessionBook {
+        &self.sessions
+    }
+
+    /// The same, to be changed.
+    pub fn sessions_mut(&mut self) -> &mut SessionBook {
+        &mut self.sessions
     }
 
     /// The segment.
@@ -133,9 +149,16 @@ impl<'s> Launcher<'s> {
             .process(order.place)
             .map_err(io::Error::other)?;
         entry.reserve(Generation(whose.generation), role as u32);
+        let mut assignment = order.work.assignment.clone();
+        if let Assignment::Gateway(gateway) = &mut assignment {
+            // Systemd may have passed one that the configuration does not name.
+            let listeners = order.work.listeners.as_ref();
+            gateway.has_http_unix = listeners.is_some_and(|it| it.http_unix().is_some());
+        }
         let start = Start {
-            assignment: order.work.assignment.clone(),
+            assignment,
             orphan_grace_ms: self.orphan_grace_ms,
+            sessions: (role == Role::Gateway).then(|| Box::new(self.sessions.seed())),
         };
         let events = self.events.clone();
         let channel = Channel::open(start, whose.generation, move |report| {
@@ -174,6 +197,7 @@ impl<'s> Launcher<'s> {
         if let Some(listeners) = &order.work.listeners {
             files.push((listeners.http(), FD_HTTP));
             files.push((listeners.wire(), FD_WIRE));
+            files.extend(listeners.http_unix().map(|socket| (socket, FD_HTTP_UNIX)));
         }
         let arguments = [
             ("--control", control.to_owned()),

@@ -6,10 +6,12 @@
 //! - [`mod@unit`]: restart policy and watchdog, as pure functions of (state, event, time).
 //! - [`units`]: carries out what they decide; [`spawn`] and [`process`] do the system's part.
 //! - [`reload`]: what a changed configuration concerns, and in which order it is applied.
+//! - [`credentials`], [`session_book`]: tokens and passwords, and what of logins outlives a gateway.
 //! - [`instance`], [`lock`], [`orphans`]: the files of a box, and what a dead supervisor left.
 //! - [`black_box`]: what is kept of a process that died; [`postmortem`] shows it.
 //! - [`doctor`]: what will hurt later, and how to mend it.
 //! - [`herald`], [`passed`]: systemd is told how the box is doing, and passes sockets.
+//! - [`certificate`], [`machine`], [`page_address`]: TLS, and where the page is found.
 //! - [`limits`]: open files, and whom the kernel ends first when memory runs out.
 //! - [`control_socket`], [`status`], [`terminal`]: how people and programs ask and are told.
 //!
@@ -18,10 +20,12 @@
 //! model.
 
 pub mod black_box;
+pub mod certificate;
 pub mod cli;
 pub mod command;
 pub mod config;
 pub mod control_socket;
+pub mod credentials;
 pub mod doctor;
 pub mod drain;
 pub mod event;
@@ -35,8 +39,10 @@ pub mod limits;
 pub mod listeners;
 pub mod lock;
 pub mod logging;
+pub mod machine;
 pub mod orphans;
 pub mod owned_segment;
+pub mod page_address;
 pub mod passed;
 pub mod pidfd;
 pub mod plans;
@@ -46,6 +52,7 @@ pub mod process;
 pub mod reload;
 pub mod run;
 pub mod running_box;
+pub mod session_book;
 pub mod siblings;
 pub mod signals;
 pub mod sources;
@@ -54,3 +61,4 @@ pub mod status;
 pub mod terminal;
 pub mod unit;
 pub mod units;
+pub mod unix_listener;

@@ -9,16 +9,18 @@
 //! listeners are fetched from there; where the system does not allow that, the gateway is ended
 //! and they are bound anew.
 
-use crate::config::Gateway;
+use crate::config::{Config, Gateway};
 use crate::failure::Failure;
 use crate::orphans::{Orphan, end_all};
 use crate::passed::{Passed, PassedSocket};
 use crate::pidfd::PidFd;
 use crate::spawn::out_of_the_way;
-use shm_layout::control::{FD_HTTP, FD_WIRE};
+use crate::unix_listener::UnixListening;
+use shm_layout::control::{FD_HTTP, FD_HTTP_UNIX, FD_WIRE};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 /// One listening socket, under a file number that no worker's file gets.
 #[derive(Debug)]
@@ -29,11 +31,12 @@ struct Listener {
     is_passed: bool,
 }
 
-/// Both of them.
+/// All of them.
 #[derive(Debug)]
 pub struct Listeners {
     http: Listener,
     wire: Listener,
+    http_unix: Option<UnixListening>,
 }
 
 impl Listeners {
@@ -42,7 +45,7 @@ impl Listeners {
     ///
     /// # Errors
     ///
-    /// [`Failure::Listen`] names the address and its key.
+    /// [`Failure::Listen`] names the address and its key, [`Failure::ListenUnix`] the path.
     pub fn open(
         config: &Gateway,
         passed: Passed,
@@ -51,6 +54,7 @@ impl Listeners {
         Ok(Self {
             http: open("http", FD_HTTP, config.http, passed.http, gateway)?,
             wire: open("wire", FD_WIRE, config.wire, passed.wire, gateway)?,
+            http_unix: open_unix(config, passed.http_unix, gateway)?,
         })
     }
 
@@ -59,7 +63,7 @@ impl Listeners {
     ///
     /// # Errors
     ///
-    /// [`Failure::Listen`] as for [`Self::open`]; nothing has changed then.
+    /// As for [`Self::open`]; nothing has changed then.
     pub fn rebind(&self, old: &Gateway, new: &Gateway) -> Result<Self, Failure> {
         let one = |key, kept: &Listener, old: SocketAddr, new: SocketAddr| {
             if kept.is_passed && old != new {
@@ -74,6 +78,13 @@ impl Listeners {
         Ok(Self {
             http: one("http", &self.http, old.http, new.http)?,
             wire: one("wire", &self.wire, old.wire, new.wire)?,
+            http_unix: match &self.http_unix {
+                Some(kept) if kept.is_passed() || old.http_unix == new.http_unix => {
+                    warn_if_at_another_path(kept, &new.http_unix);
+                    Some(kept.again().map_err(cannot_hold)?)
+                }
+                _ => bind_unix(new)?,
+            },
         })
     }
 
@@ -87,6 +98,38 @@ impl Listeners {
     #[must_use]
     pub fn wire(&self) -> BorrowedFd<'_> {
         self.wire.socket.as_fd()
+    }
+
+    /// The HTTP listener at a path, if there is one.
+    #[must_use]
+    pub fn http_unix(&self) -> Option<BorrowedFd<'_>> {
+        self.http_unix.as_ref().map(UnixListening::socket)
+    }
+
+    /// Where that is.
+    #[must_use]
+    pub fn http_unix_path(&self) -> Option<&Path> {
+        self.http_unix.as_ref().map(UnixListening::path)
+    }
+
+    /// Whether everybody whom these let in is allowed to be there: nobody comes from elsewhere, or
+    /// the config says who may.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::OpenDoor`] names the one that is open to nobody who is allowed in.
+    pub fn check_doors(&self, config: &Config) -> Result<(), Failure> {
+        let both = [("http", &self.http), ("wire", &self.wire)];
+        match config.open_door(both.map(|(key, listener)| (key, listener.address))) {
+            None => Ok(()),
+            Some((key, address)) => Err(Failure::OpenDoor {
+                address,
+                key,
+                is_passed: both
+                    .iter()
+                    .any(|(name, listener)| *name == key && listener.is_passed),
+            }),
+        }
     }
 
     /// Address of the page; with the real port where any was asked for.
@@ -107,13 +150,65 @@ impl Listener {
     fn again(&self) -> Result<Self, Failure> {
         let held = out_of_the_way(self.socket.as_fd());
         Ok(Self {
-            socket: held.map_err(|source| Failure::System {
-                what: "hold a listener",
-                source,
-            })?,
+            socket: held.map_err(cannot_hold)?,
             address: self.address,
             is_passed: self.is_passed,
         })
+    }
+}
+
+fn cannot_hold(source: io::Error) -> Failure {
+    Failure::System {
+        what: "hold a listener",
+        source,
+    }
+}
+
+/// The listener at a path, if one is configured or was passed.
+fn open_unix(
+    config: &Gateway,
+    passed: Option<UnixListening>,
+    gateway: Option<&Orphan>,
+) -> Result<Option<UnixListening>, Failure> {
+    if let Some(passed) = passed {
+        warn_if_at_another_path(&passed, &config.http_unix);
+        return Ok(Some(passed));
+    }
+    let path = config.http_unix.as_path();
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let Some(gateway) = gateway else {
+        return bind_unix(config);
+    };
+    match UnixListening::fetch(&gateway.process, FD_HTTP_UNIX, path) {
+        Ok(listener) => return Ok(Some(listener)),
+        Err(error) => tracing::debug!("cannot take `gateway.http_unix` over: {error}"),
+    }
+    match bind_unix(config) {
+        Err(Failure::ListenUnix { source, .. }) if source.kind() == io::ErrorKind::AddrInUse => {
+            end_all(std::slice::from_ref(gateway));
+            bind_unix(config)
+        }
+        bound => bound,
+    }
+}
+
+fn bind_unix(config: &Gateway) -> Result<Option<UnixListening>, Failure> {
+    let path = config.http_unix.as_path();
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    UnixListening::bind(path, config.unix_mode()).map(Some)
+}
+
+fn warn_if_at_another_path(listener: &UnixListening, wanted: &Path) {
+    let path = listener.path();
+    if listener.is_passed() && path != wanted {
+        let (wanted, path) = (wanted.display(), path.display());
+        tracing::warn!(
+            "`gateway.http_unix` is \"{wanted}\", but systemd passed {path}, which is used"
+        );
     }
 }
 
@@ -198,6 +293,7 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<Listener, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shm_layout::control::Permissions;
     use std::os::fd::AsRawFd;
 
     fn config(http: &str) -> Gateway {
@@ -258,14 +354,42 @@ mod tests {
                 socket: socket.into(),
                 address,
             }),
-            wire: None,
+            ..Passed::default()
         };
         let (old, new) = (config("127.0.0.1:1"), config("127.0.0.1:2"));
         let listeners = Listeners::open(&old, passed, None).unwrap();
         assert_eq!(listeners.http_address(), address);
+        listeners.check_doors(&Config::default()).unwrap();
         let again = listeners.rebind(&old, &new).unwrap();
         assert_eq!(again.http_address(), address);
         assert_eq!(again.wire_address(), listeners.wire_address());
+    }
+
+    #[test]
+    fn socket_that_was_passed_for_others_needs_somebody_who_may_come() {
+        let socket = TcpListener::bind("0.0.0.0:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let passed = Passed {
+            http: Some(PassedSocket {
+                socket: socket.into(),
+                address,
+            }),
+            wire: None,
+            http_unix: None,
+        };
+        let listeners = Listeners::open(&config("127.0.0.1:1"), passed, None).unwrap();
+        let mut config = Config::default();
+        let failure = listeners.check_doors(&config).unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            format!(
+                "`gateway.http` is {address}, which other machines reach, and nobody is allowed \
+                 in (systemd passed it)"
+            )
+        );
+        assert!(failure.hint().is_some());
+        config.gateway.allow_anonymous = Permissions::all();
+        listeners.check_doors(&config).unwrap();
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Listening sockets that whoever started the supervisor opened for it: systemd's socket activation.
 //!
 //! Downstream: [`crate::listeners`] uses them instead of binding. A socket with the name `http` or
-//! `wire` is that; others are taken in this order, because the sockets of one unit share a name.
+//! `wire` is that; others are taken in this order, because the sockets of one unit share a name. One
+//! at a path is `http_unix`, whatever its name.
 //! What is passed and cannot be used is an error: whoever connects there would wait for ever.
 
 use crate::failure::Failure;
 use crate::spawn::inherited;
+use crate::unix_listener::{UnixListening, path_of};
 use socket2::{SockRef, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -30,6 +32,8 @@ pub struct Passed {
     pub http: Option<PassedSocket>,
     /// For the wire protocol.
     pub wire: Option<PassedSocket>,
+    /// For the page and the API, at a path.
+    pub http_unix: Option<UnixListening>,
 }
 
 impl Passed {
@@ -47,12 +51,27 @@ impl Passed {
             }
         };
         let found = sd_notify::listen_fds_with_names().map_err(wrong("sockets"))?;
-        let found: Vec<_> = found.collect();
-        let names: Vec<&str> = found.iter().map(|(_, name)| name.as_str()).collect();
         let mut passed = Self::default();
-        for ((number, name), key) in found.iter().zip(keys(&names)?) {
+        let mut others = Vec::new();
+        for (number, name) in found {
             let what = format!("socket {number} (`{name}`)");
-            let socket = inherited(*number).map_err(wrong(&what))?;
+            let socket = inherited(number).map_err(wrong(&what))?;
+            is_listening(&socket).map_err(wrong(&what))?;
+            match path_of(&socket) {
+                None => others.push((socket, name, what)),
+                Some(_) if passed.http_unix.is_some() => {
+                    let one_too_many = io::Error::other("expected one at a path at most");
+                    return Err(wrong(&what)(one_too_many));
+                }
+                Some(path) => {
+                    tracing::info!("http_unix: {} was passed by systemd", path.display());
+                    passed.http_unix = Some(UnixListening::passed(socket, path));
+                }
+            }
+        }
+        let names: Vec<String> = others.iter().map(|(_, name, _)| name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for ((socket, _, what), key) in others.into_iter().zip(keys(&names)?) {
             let address = listens_at(&socket).map_err(wrong(&what))?;
             tracing::info!("{key}: {address} was passed by systemd");
             let slot = match key {
@@ -87,12 +106,18 @@ fn keys(names: &[&str]) -> Result<Vec<&'static str>, Failure> {
     }
 }
 
-/// The address of a socket that can be accepted from.
-fn listens_at(socket: &OwnedFd) -> io::Result<SocketAddr> {
+/// Refuses what cannot be accepted from.
+fn is_listening(socket: &OwnedFd) -> io::Result<()> {
     let facts = SockRef::from(socket);
     if facts.r#type()? != Type::STREAM || !facts.is_listener()? {
         return Err(io::Error::other("it is no listening stream socket"));
     }
+    Ok(())
+}
+
+/// The address of a listening socket.
+fn listens_at(socket: &OwnedFd) -> io::Result<SocketAddr> {
+    is_listening(socket)?;
     let address = TcpListener::from(socket.as_fd().try_clone_to_owned()?).local_addr();
     address.map_err(|_| io::Error::other("it is no TCP socket"))
 }

@@ -5,11 +5,13 @@
 //! kinds has a place to spare, where a successor starts while its predecessor still serves; the
 //! place that the predecessor leaves is then the one to spare.
 
-use crate::config::{Config, SourceConfig};
+use crate::certificate;
+use crate::config::{Config, RtpOutput, SourceConfig};
 use crate::instance::Instance;
 use crate::units::{UnitPlan, Work};
 use shm_layout::control::{
-    Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role, SourceKind, SourceName,
+    AccessRules, Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role,
+    RtpAssignment, SourceKind, SourceName,
 };
 
 /// Place of the gateway in the process table, at first; the next one is to spare.
@@ -50,7 +52,9 @@ pub fn all(
         name: "gateway".to_owned(),
         role: Role::Gateway,
         place: GATEWAY_PLACE,
-        work: Work::from(Assignment::Gateway(gateway(instance, sources, config))),
+        work: Work::from(Assignment::Gateway(Box::new(gateway(
+            instance, sources, config,
+        )))),
     };
     capture.chain(infer).chain([gateway]).collect()
 }
@@ -81,6 +85,7 @@ fn infer(lane: usize, sources: &[SourceConfig], config: &Config) -> InferAssignm
         sources: sources.iter().map(|source| source.name.clone()).collect(),
         manifest: (!infer.manifest.as_os_str().is_empty()).then(|| infer.manifest.clone()),
         profile: infer.profile.clone(),
+        gestures: infer.gestures.clone(),
         max_hands: infer.max_hands as usize,
         idle_fps: infer.idle_fps,
     }
@@ -114,6 +119,43 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         cors_origins: gateway.cors_origins.clone(),
         trusted_proxies: gateway.trusted_proxies.clone(),
         steady: Box::new(config.steady.clone()),
+        tls: certificate::files(&config.tls, instance),
+        has_http_unix: !gateway.http_unix.as_os_str().is_empty(),
+        access: access(config),
+        rtp: config
+            .rtp
+            .iter()
+            .map(|output| rtp(output, sources))
+            .collect(),
+    }
+}
+
+fn access(config: &Config) -> AccessRules {
+    let gateway = &config.gateway;
+    AccessRules {
+        entries: config.access.clone(),
+        anonymous: gateway.allow_anonymous,
+        hosts: gateway.hosts.clone(),
+        failed_attempts_per_minute: gateway.max_failed_logins_per_minute,
+        max_sessions: gateway.max_sessions as usize,
+        session_idle_s: gateway.session_idle_s,
+        session_max_s: gateway.session_max_s,
+    }
+}
+
+fn rtp(output: &RtpOutput, sources: &[SourceConfig]) -> RtpAssignment {
+    let mut names = sources.iter().map(|source| &source.name);
+    RtpAssignment {
+        name: output.name.clone(),
+        // Without a name it is the first; a name was looked up when the file was read.
+        source: names.position(|name| *name == output.source).unwrap_or(0),
+        address: output.address,
+        interface: output.interface,
+        ttl: output.ttl,
+        fps: output.fps,
+        mtu: output.mtu,
+        width_px: (output.width_px > 0).then_some(output.width_px),
+        quality: (output.quality > 0).then_some(output.quality),
     }
 }
 

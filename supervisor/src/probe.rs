@@ -244,6 +244,9 @@ fn unknown_gesture(gestures: &[String], model: &ModelInfo) -> Option<Failure> {
 #[must_use]
 pub fn model_arguments(config: &Infer) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["--profile".into(), config.profile.clone().into()];
+    if !config.gestures.is_empty() {
+        arguments.extend(["--gestures".into(), config.gestures.clone().into()]);
+    }
     if !config.manifest.as_os_str().is_empty() {
         arguments.extend(["--manifest".into(), config.manifest.clone().into()]);
     }
@@ -251,7 +254,7 @@ pub fn model_arguments(config: &Infer) -> Vec<OsString> {
 }
 
 /// A program's `error: …` and `hint: …` as our own.
-fn refusal(output: &Output) -> Failure {
+pub(crate) fn refusal(output: &Output) -> Failure {
     let text = String::from_utf8_lossy(&output.stderr);
     let line = |prefix: &str| {
         let found = text

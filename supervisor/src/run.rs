@@ -7,6 +7,7 @@
 //! frame's way begins.
 
 use crate::black_box::{BlackBox, Store};
+use crate::certificate::Renewal;
 use crate::config::{self, Config, Options};
 use crate::control_socket::{ControlSocket, Reply, Request, ask};
 use crate::failure::Failure;
@@ -23,9 +24,10 @@ use crate::probe::{self, ModelCheck, Probed};
 use crate::reload::{Reloader, Setup};
 use crate::running_box::{Identity, RunningBox};
 use crate::siblings::Siblings;
+use crate::terminal::Terminal;
 use crate::units::Units;
-use crate::{logging, orphans, plans, signals, spawn};
-use shm_layout::control::Role;
+use crate::{certificate, logging, orphans, page_address, plans, signals, spawn};
+use shm_layout::control::{CertificateInfo, Role};
 use shm_layout::layout::{Geometry, Layout};
 use shm_layout::segment::SegmentName;
 use std::sync::mpsc::sync_channel;
@@ -56,12 +58,14 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let name = SegmentName::new(instance.name());
     let left = orphans::look(&name)?;
     let sources = look_around(&siblings, &config)?;
+    let certificate = certificate::ensure(&siblings, &config, instance)?;
     let workers = config.infer.worker_count(cores());
     let (mut segment, orphans) = segment_for(name, left, &sources, workers, &config)?;
     let gateway = orphans.iter().find(|orphan| orphan.role == Role::Gateway);
     let listeners = Listeners::open(&config.gateway, passed, gateway)?;
+    listeners.check_doors(&config)?;
     segment.settle();
-    tracing::info!("page http://{}/", listeners.http_address());
+    announce(&listeners, certificate.as_ref());
 
     let names: Vec<_> = sources.iter().map(|probed| probed.source.clone()).collect();
     let setup = Setup::new(&config, names.clone(), workers);
@@ -70,6 +74,7 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let sources = names.iter().map(|source| source.name.clone()).collect();
     let black_box = BlackBox::new(Store::configured(&config.black_box, instance), sources);
     let reloader = Reloader::new(instance, options, siblings.clone(), setup, events.clone());
+    let renewal = Renewal::new(&siblings, instance);
     let launcher = Launcher::new(siblings, &segment, shared, black_box, events)
         .map_err(system("hand the segment over"))?;
     let mut units = Units::new(
@@ -81,9 +86,31 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
         &config.watchdog,
     );
     units.adopt(orphans);
-    RunningBox::new(Identity::new(instance, workers), units, reloader).serve(&inbox);
+    let identity = Identity::new(instance, workers);
+    RunningBox::new(identity, units, reloader, (certificate, renewal)).serve(&inbox);
     tracing::info!("box `{instance}` stopped");
     Ok(())
+}
+
+/// Says where the page is, and by what its certificate is known; on a terminal also as a picture
+/// for phones, if they can reach it.
+fn announce(listeners: &Listeners, certificate: Option<&CertificateInfo>) {
+    let listener = listeners.http_address();
+    let page = page_address::page(listener, certificate.is_some());
+    tracing::info!("page {page}");
+    if let Some(path) = listeners.http_unix_path() {
+        tracing::info!("page at {} for a proxy", path.display());
+    }
+    if let Some(certificate) = certificate {
+        tracing::info!("certificate SHA-256 {}", certificate.fingerprint);
+    }
+    let terminal = Terminal::get();
+    if terminal.is_live()
+        && page_address::is_open(listener)
+        && let Some(picture) = page_address::qr_code(&page)
+    {
+        terminal.lines(picture.into_bytes());
+    }
 }
 
 /// Takes the instance's lock, or says who has it.
@@ -91,14 +118,14 @@ fn lock(instance: &Instance, files: &RuntimeFiles) -> Result<InstanceLock, Failu
     InstanceLock::take(&files.lock()).map_err(|error| match error {
         LockError::Held { pid } => {
             // One that is just starting has no socket yet, and no page either.
-            let http = match ask(&files.socket(), &Request::Status) {
-                Ok((Reply::Status(status), _)) => Some(status.http),
+            let page = match ask(&files.socket(), &Request::Status) {
+                Ok((Reply::Status(status), _)) => Some(page_address::of(&status)),
                 _ => None,
             };
             Failure::Running {
                 instance: instance.clone(),
                 pid,
-                http,
+                page,
             }
         }
         error => error.into(),

@@ -1,5 +1,6 @@
 //! The status of the box as one value, and as text for people. Pure.
 
+use crate::page_address;
 use shm_layout::control::{
     BoxState, BoxStatus, ReloadStatus, SourceState, SourceStatus, UnitState, UnitStatus,
 };
@@ -91,7 +92,15 @@ pub fn to_text(status: &BoxStatus) -> String {
     let pid = status.pid;
     // Writing into a string cannot fail.
     let _ = writeln!(text, "box {}  {state}  pid {pid}  up {up}", status.instance);
-    let _ = writeln!(text, "page http://{}/  wire {}", status.http, status.wire);
+    let with_tls = if status.tls.is_some() { " (TLS)" } else { "" };
+    let page = page_address::of(status);
+    let _ = writeln!(text, "page {page}  wire {}{with_tls}", status.wire);
+    if let Some(path) = &status.http_unix {
+        let _ = writeln!(text, "page at {path} for a proxy");
+    }
+    if let Some(certificate) = &status.tls {
+        let _ = writeln!(text, "certificate SHA-256 {}", certificate.fingerprint);
+    }
     if let Some(model) = &status.model {
         let gestures = model.labels.len();
         let _ = writeln!(
@@ -300,6 +309,8 @@ mod tests {
             uptime_ms: 5_000,
             http: "127.0.0.1:8080".to_owned(),
             wire: "127.0.0.1:8090".to_owned(),
+            http_unix: None,
+            tls: None,
             units: vec![unit()],
             sources: vec![source],
             model: None,

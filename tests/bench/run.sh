@@ -4,7 +4,7 @@
 #
 #   tests/bench/run.sh                        everything
 #   tests/bench/run.sh --quick                fewer and shorter rounds
-#   tests/bench/run.sh --only ring            of ring, box, recovery: those named, with commas
+#   tests/bench/run.sh --only ring            of ring, box, recovery, serving: those named, with commas
 #
 # WIGWAG_BIN_DIR=DIR   measure the binaries there instead of building them
 # PYTHON=PROGRAM       the Python that plays multiprocessing.Manager; default python3

@@ -1,10 +1,15 @@
-//! Clients that know nothing of Wigwag, as users run them: GStreamer, OpenCV, ffmpeg and curl, each
+//! Clients that know nothing of Wigwag, as users run them: VLC, GStreamer, OpenCV, ffmpeg and curl, each
 //! with the forms of pictures that they can ask for, over IPv4 and IPv6.
 
 use crate::clients::run;
+use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use wigwag_tests::client::http;
 use wigwag_tests::client::metrics::Metrics;
 use wigwag_tests::client::multipart::is_jpeg;
+use wigwag_tests::process::signal;
 use wigwag_tests::{TestBox, wait};
 
 /// A box whose one source is raw: without viewers there is nothing to encode.
@@ -61,6 +66,49 @@ fn gstreamer_reads_the_stream() {
     let mut different: Vec<&[u8]> = pictures.chunks(picture_bytes).collect();
     different.dedup();
     assert!(different.len() >= 15, "the picture does not move");
+    test_box.stop();
+}
+
+/// Goal: VLC plays a stream.
+/// Method: its picture filter keeps every picture that it would have shown; more and more different
+/// ones are there.
+#[test]
+fn vlc_plays_the_stream() {
+    const PICTURES: usize = 20;
+    let test_box = TestBox::start("vlc");
+    let folder = test_box.scratch().join("pictures");
+    std::fs::create_dir(&folder).unwrap();
+    for (path, mode) in [(&test_box.scratch(), 0o755), (&folder, 0o777)] {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+    let url = format!("http://{}/stream/pattern0", test_box.http());
+    let mut program = Command::new("timeout");
+    program.arg(wait::DEADLINE.as_secs().to_string());
+    if nix::unistd::geteuid().is_root() {
+        // VLC does not run as root.
+        program.args(["setpriv", "--reuid=65534", "--regid=65534"]);
+        program.arg("--clear-groups");
+    }
+    let mut vlc = program
+        .args(["cvlc", "--quiet", "--no-audio", "--vout=dummy", &url])
+        .args(["--video-filter=scene", "--scene-format=jpg"])
+        .args(["--scene-ratio=1", "--scene-path"])
+        .arg(&folder)
+        .env("HOME", &folder)
+        .spawn()
+        .unwrap();
+    let different = || {
+        let entries = std::fs::read_dir(&folder).unwrap().flatten();
+        let files = entries.filter_map(|entry| std::fs::read(entry.path()).ok());
+        // The newest may not be whole yet.
+        files.filter(|file| is_jpeg(file)).collect::<BTreeSet<_>>()
+    };
+    wait::until_true("VLC plays; apt-get install vlc-bin vlc-plugin-base", || {
+        assert_eq!(vlc.try_wait().unwrap(), None, "VLC has ended");
+        different().len() >= PICTURES
+    });
+    signal(vlc.id(), "TERM");
+    vlc.wait().unwrap();
     test_box.stop();
 }
 

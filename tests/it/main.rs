@@ -5,8 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it is surprised")]
 
 mod adopt;
+mod auth;
 mod black_box;
 mod clients;
+mod clients_c;
+mod clients_python;
 mod commands;
 mod config;
 mod doctor;
@@ -21,10 +24,14 @@ mod notice;
 mod page;
 mod predictions;
 mod push;
+mod push_jpegs;
 mod recognition;
 mod reconnect;
 mod reload;
 mod ring;
 mod rolling;
+mod rtp;
 mod slow_client;
 mod systemd;
+mod tls;
+mod unix_socket;

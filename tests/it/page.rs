@@ -2,6 +2,7 @@
 //!
 //! `page/parts.rs` tests the page's modules one by one, without a box.
 
+mod login;
 mod own_camera;
 mod parts;
 

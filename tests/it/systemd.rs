@@ -15,7 +15,7 @@ use wigwag_tests::{TestBox, wait};
 
 /// Becomes the program on its command line, with open files as systemd passes them.
 /// Source: sd_listen_fds(3).
-const PASS: &str = "
+pub(crate) const PASS: &str = "
 import os, sys
 files, names = sys.argv[1].split(','), sys.argv[2]
 for place, file in enumerate(files):
@@ -26,7 +26,7 @@ os.execvp(sys.argv[3], sys.argv[3:])
 
 /// A number of the file that the next program inherits, for as long as the test runs: systemd
 /// holds its sockets over every end of the service.
-fn inheritable(file: impl AsFd) -> String {
+pub(crate) fn inheritable(file: impl AsFd) -> String {
     // Above those that it gets there.
     fcntl(file, FcntlArg::F_DUPFD(20)).unwrap().to_string()
 }

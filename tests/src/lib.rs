@@ -5,6 +5,7 @@
 //! - [`wait`]: waiting on states, with the one deadline; [`process`]: signals.
 //! - [`demo`]: the demo clip and what is to be seen on it.
 //! - [`broken_model`]: a model that every check passes and that fails at work.
+//! - [`jpegs`]: pictures of every coding, good and broken.
 //! - [`strip`]: the number that a test picture shows.
 //! - [`picture`] and [`random`]: frames whose every byte is known, for the ring's tests.
 
@@ -13,6 +14,7 @@ pub mod broken_model;
 pub mod browser;
 pub mod client;
 pub mod demo;
+pub mod jpegs;
 pub mod picture;
 pub mod process;
 pub mod random;

@@ -120,6 +120,29 @@ impl Picture {
         self.pixels.resize(width_px * height_px * 3, 0);
     }
 
+    /// Adds `added` pixels on every side, in the colours of the edge, to a picture of full size.
+    ///
+    /// # Errors
+    /// [`ImageError::Size`] when the result has more than [`FILE_PIXELS_MAX`] pixels.
+    pub fn extend(&mut self, added: usize) -> Result<(), ImageError> {
+        let (width, height) = (self.width_px, self.height_px);
+        if added == 0 || width == 0 || height == 0 {
+            return Ok(());
+        }
+        let grown = |side: usize| side.saturating_add(added.saturating_mul(2));
+        let size = check_size(grown(width), grown(height), FILE_PIXELS_MAX)?;
+        let old = std::mem::take(&mut self.pixels);
+        self.resize(size.width_px, size.height_px, size.width_px, size.height_px);
+        for (y, row) in self.pixels.chunks_exact_mut(size.width_px * 3).enumerate() {
+            let from = y.saturating_sub(added).min(height - 1) * width;
+            for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+                let at = (from + x.saturating_sub(added).min(width - 1)) * 3;
+                pixel.copy_from_slice(&old[at..at + 3]);
+            }
+        }
+        Ok(())
+    }
+
     /// The size of the frame that it was decoded from.
     #[must_use]
     pub fn frame_size(&self) -> Size {
@@ -182,6 +205,19 @@ mod tests {
         assert!(check_size(10, 11, 100).is_err());
         assert!(check_size(0, 10, 100).is_err());
         assert!(check_size(usize::MAX, 2, 100).is_err());
+    }
+
+    #[test]
+    fn extend_repeats_the_edge() {
+        let mut picture = Picture::default();
+        picture.resize(2, 1, 2, 1);
+        picture.pixels = vec![1, 1, 1, 2, 2, 2];
+        picture.extend(1).expect("small");
+        assert_eq!((picture.width_px, picture.height_px), (4, 3));
+        let row = [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2];
+        assert_eq!(picture.pixels, row.repeat(3));
+        assert_eq!(picture.frame_size().width_px, 4);
+        assert!(picture.extend(FILE_PIXELS_MAX).is_err());
     }
 
     #[test]

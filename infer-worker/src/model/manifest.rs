@@ -27,6 +27,9 @@ struct Manifest {
     name: String,
     licence: String,
     profiles: BTreeMap<String, Profile>,
+    /// Sets of gestures that can take the place of a profile's own: name → classifier network.
+    #[serde(default)]
+    gestures: BTreeMap<String, String>,
     networks: BTreeMap<String, Entry>,
 }
 
@@ -147,6 +150,15 @@ impl ModelSet {
     /// # Errors
     /// [`ModelError`] that names the manifest, the key, what was expected and what was found.
     pub fn open(path: &Path, profile: &str) -> Result<Self, ModelError> {
+        Self::open_with(path, profile, "")
+    }
+
+    /// As [`open`](Self::open), with another set of gestures: one of the manifest's `[gestures]`
+    /// instead of the profile's own classifier, which an empty name means.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: &Path, profile: &str, gestures: &str) -> Result<Self, ModelError> {
         let text = read_manifest(path)?;
         let manifest: Manifest = toml::from_str(&text).map_err(|error| ModelError::Syntax {
             path: path.to_owned(),
@@ -157,12 +169,12 @@ impl ModelSet {
             manifest: &manifest,
         };
         check.format()?;
-        let chosen = check.profile(profile)?;
+        let chosen = check.profile(profile, gestures)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut networks = Vec::with_capacity(Step::ALL.len());
         let mut labels = Vec::new();
         for step in Step::ALL {
-            let (name, entry) = check.network(profile, chosen, step)?;
+            let (name, entry) = check.network(&chosen, step)?;
             check.shapes(name, entry, step)?;
             if step == Step::GestureClassifier {
                 labels = check.labels(name, entry)?;
@@ -199,6 +211,30 @@ impl ModelSet {
     }
 }
 
+/// A profile, and the set of gestures that takes the place of its own.
+struct Choice<'a> {
+    profile: String,
+    gestures: Option<(String, &'a String)>,
+    networks: &'a Profile,
+}
+
+impl<'a> Choice<'a> {
+    fn network(&self, step: Step) -> &'a str {
+        match &self.gestures {
+            Some((_, classifier)) if step == Step::GestureClassifier => classifier,
+            _ => self.networks.network(step),
+        }
+    }
+
+    /// Where the manifest names the network of a step.
+    fn key(&self, step: Step) -> String {
+        match &self.gestures {
+            Some((name, _)) if step == Step::GestureClassifier => format!("gestures.{name}"),
+            _ => format!("profiles.{}.{}", self.profile, step.key()),
+        }
+    }
+}
+
 /// The checks of a parsed manifest; each error names the key.
 struct Check<'a> {
     path: &'a Path,
@@ -223,26 +259,40 @@ impl<'a> Check<'a> {
         Err(self.wrong("format".to_owned(), FORMAT.to_string(), found.to_string()))
     }
 
-    fn profile(&self, name: &str) -> Result<&'a Profile, ModelError> {
-        self.manifest.profiles.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.manifest.profiles.keys().map(String::as_str).collect();
-            self.wrong(
-                format!("profiles.{name}"),
-                format!("one of {}", known.join(", ")),
-                "no such profile".to_owned(),
-            )
+    fn profile(&self, profile: &str, gestures: &str) -> Result<Choice<'a>, ModelError> {
+        let networks = self.named(&self.manifest.profiles, "profiles", profile)?;
+        let mut choice = Choice {
+            profile: profile.to_owned(),
+            gestures: None,
+            networks,
+        };
+        if !gestures.is_empty() {
+            let classifier = self.named(&self.manifest.gestures, "gestures", gestures)?;
+            choice.gestures = Some((gestures.to_owned(), classifier));
+        }
+        Ok(choice)
+    }
+
+    fn named<T>(
+        &self,
+        table: &'a BTreeMap<String, T>,
+        key: &str,
+        name: &str,
+    ) -> Result<&'a T, ModelError> {
+        table.get(name).ok_or_else(|| {
+            let known: Vec<&str> = table.keys().map(String::as_str).collect();
+            let expected = match known.as_slice() {
+                [] => format!("a section [{key}]"),
+                known => format!("one of {}", known.join(", ")),
+            };
+            self.wrong(format!("{key}.{name}"), expected, "no such name".to_owned())
         })
     }
 
-    fn network(
-        &self,
-        profile: &str,
-        chosen: &'a Profile,
-        step: Step,
-    ) -> Result<(&'a str, &'a Entry), ModelError> {
+    fn network(&self, chosen: &Choice<'a>, step: Step) -> Result<(&'a str, &'a Entry), ModelError> {
         let name = chosen.network(step);
         let entry = self.manifest.networks.get(name).ok_or_else(|| {
-            let key = format!("profiles.{profile}.{}", step.key());
+            let key = chosen.key(step);
             self.wrong(
                 key,
                 format!("a section [networks.{name}]"),
@@ -255,7 +305,7 @@ impl<'a> Check<'a> {
     fn shapes(&self, name: &str, entry: &Entry, step: Step) -> Result<(), ModelError> {
         let labels = entry.labels.len();
         let lists = [
-            ("inputs", step.inputs(), &entry.inputs),
+            ("inputs", step.inputs(entry.inputs.len()), &entry.inputs),
             ("outputs", step.outputs(), &entry.outputs),
         ];
         for (list, expected, found) in lists {

@@ -17,7 +17,8 @@ pub enum Step {
     /// points `[1,21,3]`, probability of a right hand `[1,1]`, points in metres `[1,21,3]` →
     /// `[1,128]`.
     GestureEmbedder,
-    /// `[1,128]` → one probability for each label.
+    /// `[1,128]`, and after it, if the classifier takes them, the inputs of the embedder → one
+    /// probability for each label.
     GestureClassifier,
 }
 
@@ -47,13 +48,15 @@ impl Step {
         matches!(self, Self::PalmDetection | Self::HandLandmark)
     }
 
-    /// Shapes of the inputs that the recogniser fills.
+    /// Shapes of the inputs that the recogniser fills, for a network that has `count` of them: a
+    /// classifier takes the embedding, or the embedding and all that the embedder took.
     #[must_use]
-    pub fn inputs(self) -> &'static [&'static [usize]] {
+    pub fn inputs(self, count: usize) -> &'static [&'static [usize]] {
         match self {
             Self::PalmDetection => &[&[1, 192, 192, 3]],
             Self::HandLandmark => &[&[1, 224, 224, 3]],
             Self::GestureEmbedder => &[&[1, 21, 3], &[1, 1], &[1, 21, 3]],
+            Self::GestureClassifier if count > 1 => &[&[1, 128], &[1, 21, 3], &[1, 1], &[1, 21, 3]],
             Self::GestureClassifier => &[&[1, 128]],
         }
     }

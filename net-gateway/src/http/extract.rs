@@ -20,15 +20,27 @@ impl FromRequestParts<Arc<Hub>> for PathSource {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, hub: &Arc<Hub>) -> Result<Self, ApiError> {
-        let Path(name) = Path::<String>::from_request_parts(parts, hub)
-            .await
-            .map_err(|rejection| {
-                ApiError::bad_request(&rejection.body_text(), "percent-encode the name as UTF-8")
-            })?;
+        let PathName(name) = PathName::from_request_parts(parts, hub).await?;
         Ok(Self {
             index: find_source(hub, &name)?,
             name,
         })
+    }
+}
+
+/// The name in the path, whatever it names.
+#[derive(Debug)]
+pub struct PathName(pub String);
+
+impl FromRequestParts<Arc<Hub>> for PathName {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, hub: &Arc<Hub>) -> Result<Self, ApiError> {
+        let named = Path::<String>::from_request_parts(parts, hub).await;
+        let hint = "percent-encode the name as UTF-8";
+        let Path(name) =
+            named.map_err(|rejection| ApiError::bad_request(&rejection.body_text(), hint))?;
+        Ok(Self(name))
     }
 }
 

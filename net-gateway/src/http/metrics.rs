@@ -52,7 +52,9 @@ impl Collector for Figures {
         self.encode_sources(&mut encoder)?;
         self.encode_clients(&mut encoder)?;
         super::clients::encode_metrics(&self.0, &mut encoder)?;
+        super::metrics_access::encode(&mut encoder, &self.0)?;
         super::metrics_push::encode(&mut encoder, &self.0)?;
+        super::metrics_rtp::encode(&mut encoder, &self.0)?;
         match self.0.status().newest() {
             Some(newest) => encode_status(&mut encoder, newest.status()),
             None => Ok(()),
@@ -189,6 +191,10 @@ impl Figures {
         let connections = hub.connections();
         let refused = clients.refused().into_iter().chain([
             ("max_connections", read(&connections.refused)),
+            (
+                "max_connections_per_address",
+                read(&connections.refused_address),
+            ),
             ("max_renditions", read(&connections.renditions_refused)),
         ]);
         let samples = refused.map(|(limit, count)| (vec![("limit", limit)], count));
@@ -200,6 +206,16 @@ impl Figures {
             MetricType::Counter,
             samples,
         )?;
+        let tls = &connections.tls;
+        let samples = [
+            ("failed", read(&tls.failed)),
+            ("timeout", read(&tls.timeouts)),
+            ("plain_client", read(&tls.plain)),
+            ("tls_client", read(&tls.unexpected)),
+        ];
+        let samples = samples.map(|(reason, count)| (vec![("reason", reason)], count));
+        let help = "Connections that did not begin as the listener wants it";
+        encode_family(encoder, "tls_failures", help, MetricType::Counter, samples)?;
         let help = "Connections ended because the client took nothing in time";
         encode_single(
             encoder,
@@ -308,7 +324,7 @@ pub(super) fn encode_gauges<'a>(
     Ok(())
 }
 
-fn encode_single(
+pub(super) fn encode_single(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,

@@ -2,17 +2,24 @@
 //!
 //! Its files lie in `page/`. Each is known by name here; a test sees to it that none is missing.
 
-use crate::hub::Hub;
-use axum::Router;
+use super::Route;
+use super::gate::Need;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use std::sync::Arc;
+use shm_layout::control::Permission;
 
 /// What the page may do: load from this box and talk to it, nothing else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'";
+
+/// The same for the page to log in, with a form that is sent to this box alone.
+pub(super) const LOGIN_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
+     style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+     frame-ancestors 'none'";
+/// The page to log in; [`super::login`] puts in what is wrong.
+pub(super) const LOGIN_HTML: &str = include_str!("../../page/login.html");
 
 /// One file of the page.
 struct PageFile {
@@ -47,6 +54,7 @@ const FILES: &[PageFile] = page_files![
     "history_panel.js" SCRIPT,
     "icon.svg" SVG,
     "index.html" HTML,
+    "login.js" SCRIPT,
     "main.js" SCRIPT,
     "message.js" SCRIPT,
     "notice.js" SCRIPT,
@@ -58,6 +66,7 @@ const FILES: &[PageFile] = page_files![
     "push_connection.js" SCRIPT,
     "push_pace.js" SCRIPT,
     "rates.js" SCRIPT,
+    "session.js" SCRIPT,
     "settings.js" SCRIPT,
     "stage.js" SCRIPT,
     "status_panel.js" SCRIPT,
@@ -66,16 +75,18 @@ const FILES: &[PageFile] = page_files![
     "wording.js" SCRIPT,
 ];
 
-/// One route for each file, and `/` for the page itself.
-pub fn routes() -> Router<Arc<Hub>> {
-    FILES.iter().fold(Router::new(), |router, file| {
-        let router = if file.path == "/index.html" {
-            router.route("/", get(move |headers| answer(file, headers)))
-        } else {
-            router
-        };
-        router.route(file.path, get(move |headers| answer(file, headers)))
-    })
+/// One route for each file, and `/` for the page itself. The page is for those who may watch; its
+/// parts are the same for every box and no secret.
+pub fn routes() -> Vec<Route> {
+    let page = Need::Page(Permission::Watch);
+    let files = FILES.iter().flat_map(|file| {
+        let is_page = file.path == "/index.html";
+        let need = if is_page { page } else { Need::Nothing };
+        let root: Option<Route> = is_page.then(|| ("/", page, get(move |it| answer(file, it))));
+        let own: Route = (file.path, need, get(move |headers| answer(file, headers)));
+        root.into_iter().chain([own])
+    });
+    files.collect()
 }
 
 /// The file, or 304 when the browser has it already. It asks each time, so that a page never
@@ -126,7 +137,7 @@ mod tests {
         let mut on_disk: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| !name.ends_with(".md"))
+            .filter(|name| !name.ends_with(".md") && name != "login.html")
             .map(|name| format!("/{name}"))
             .collect();
         on_disk.sort();

@@ -4,11 +4,12 @@
 //! cannot read from a refused upgrade, because its scripts do not see it, is told over the open
 //! WebSocket instead, as a message of type `error` and then in the close frame.
 
-use super::Peer;
 use super::error::ApiError;
 use super::extract::{Params, find_source};
-use super::ws::{close, is_same_origin, no_websocket};
+use super::ws::{close, no_websocket};
+use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
+use crate::gatekeeper::site::is_same_origin;
 use crate::hub::Hub;
 use crate::prediction_feed::Wants;
 use crate::push::numbers::OwnFrame;

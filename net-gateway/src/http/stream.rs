@@ -3,9 +3,11 @@
 //! The answer is HTTP/1.0 and ends with the connection, as MJPEG cameras have always done it:
 //! simple clients read it without knowing chunked transfer. A source without frames keeps its
 //! viewers connected: once a second they get a notice that says why, until frames come.
+//! `/stream/{source}.sdp` tells where the same is sent as RTP.
 
 use super::error::ApiError;
-use super::extract::{Params, PathSource};
+use super::extract::{Params, PathName, find_source};
+use super::sdp;
 use super::wishes::StreamQuery;
 use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
@@ -38,13 +40,17 @@ struct Viewer {
 pub async fn get(
     State(hub): State<Arc<Hub>>,
     Extension(peer): Extension<Peer>,
-    source: PathSource,
+    PathName(name): PathName,
     Params(query): Params<StreamQuery>,
 ) -> Result<Response, ApiError> {
+    if let Some(source) = name.strip_suffix(sdp::ENDING) {
+        return sdp::answer(&hub, source, query.output.as_deref());
+    }
+    let source = find_source(&hub, &name)?;
     let (wish, fps) = (query.rendition()?, query.fps()?);
     let client = hub.clients().admit(Protocol::Stream, peer)?;
     let frames = hub
-        .watch_rendition(source.index, &client, wish, fps)?
+        .watch_rendition(source, &client, wish, fps)?
         .ok_or_else(ApiError::no_status)?;
     let pending = Some(Bytes::from_static(STREAM_OPENING));
     let viewer = Viewer {

@@ -15,6 +15,8 @@ pub struct StreamQuery {
     quality: Option<String>,
     overlay: Option<String>,
     fps: Option<String>,
+    /// Which RTP output is to be described.
+    pub(super) output: Option<String>,
 }
 
 impl StreamQuery {
@@ -63,7 +65,7 @@ impl SnapshotQuery {
             width: self.width,
             quality: self.quality,
             overlay: self.overlay,
-            fps: None,
+            ..StreamQuery::default()
         };
         Ok((as_of_stream.rendition()?, is_strict))
     }
@@ -98,6 +100,7 @@ mod tests {
             quality: text("60"),
             overlay: text("1"),
             fps: text("7.5"),
+            output: None,
         };
         let wish = query.rendition().unwrap();
         assert_eq!(wish.to_string(), "width=320&quality=60&overlay=1");

@@ -9,6 +9,7 @@ use super::extract::{Params, find_source};
 use crate::access::Access;
 use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
+use crate::gatekeeper::site::is_same_origin;
 use crate::hub::Hub;
 use crate::picture_feed::FrameWatch;
 use crate::prediction_feed::{PredictionWatch, Wants};
@@ -101,6 +102,8 @@ pub async fn get(
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_message_size(CLIENT_MESSAGE_BYTES_MAX)
+        // Of its own: room for a frame is made as soon as its length is said.
+        .max_frame_size(CLIENT_MESSAGE_BYTES_MAX)
         .on_upgrade(|socket| async { serve(socket, subscription).await }))
 }
 
@@ -111,24 +114,6 @@ pub(super) fn no_websocket(rejection: &WebSocketUpgradeRejection) -> ApiError {
         rejection.body_text(),
         "connect with a WebSocket client",
     )
-}
-
-/// Whether the request comes from the box's own page, or from a program (which sends no Origin).
-/// Browsers let any page open a WebSocket anywhere, so the server has to ask.
-/// Source: RFC 6455, section 10.2.
-pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let (Ok(origin), Some(Ok(host))) = (
-        origin.to_str(),
-        headers.get(header::HOST).map(|host| host.to_str()),
-    ) else {
-        return false;
-    };
-    origin
-        .split_once("://")
-        .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
 }
 
 /// Whether the config lets pages of that origin in.
@@ -192,36 +177,6 @@ pub(super) fn close(code: u16, reason: impl Into<String>) -> Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
-
-    fn headers(origin: Option<&'static str>, host: &'static str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, HeaderValue::from_static(host));
-        if let Some(origin) = origin {
-            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
-        }
-        headers
-    }
-
-    #[test]
-    fn only_the_own_page_and_programs_may_connect() {
-        assert!(is_same_origin(&headers(None, "127.0.0.1:8080")));
-        assert!(is_same_origin(&headers(
-            Some("http://box.local:8080"),
-            "Box.local:8080"
-        )));
-        assert!(is_same_origin(&headers(
-            Some("https://box.local"),
-            "box.local"
-        )));
-        for origin in ["http://evil.example", "http://127.0.0.1:9090", "null", ""] {
-            assert!(
-                !is_same_origin(&headers(Some(origin), "127.0.0.1:8080")),
-                "{origin}"
-            );
-        }
-    }
-
     #[test]
     fn video_is_on_off_or_refused() {
         let video = |video: &str| Wishes {

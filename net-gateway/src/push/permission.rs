@@ -1,15 +1,15 @@
 //! Who may push: the one place that is asked.
 
-use super::refusal::PushError;
+use crate::gatekeeper::caller::Caller;
+use crate::gatekeeper::denied::Denied;
 use crate::hub::Hub;
-use std::net::IpAddr;
+use shm_layout::control::Permission;
 
-/// Whether the client at `address` may push to `source`. Asked before anything of it is believed.
+/// Whether the client may push, to whatever source. Asked before anything of it is believed.
 ///
 /// # Errors
 ///
-/// [`PushError::NotAllowed`] with what the client lacks.
-pub fn may_push(_hub: &Hub, _address: IpAddr, _source: &str) -> Result<(), PushError> {
-    // Whoever reaches the listener may: there are no roles yet.
-    Ok(())
+/// [`Denied`] with what the client lacks.
+pub fn may_push(hub: &Hub, caller: &Caller) -> Result<(), Denied> {
+    hub.gatekeeper().check(caller, Permission::Push)
 }

@@ -1,6 +1,7 @@
 //! What clients that push are told, each with its code; `WIRE.md` lists them.
 
 use super::inspect::JpegFault;
+use crate::gatekeeper::denied::Denied;
 use std::net::IpAddr;
 use thiserror::Error;
 
@@ -40,7 +41,7 @@ pub enum PushError {
     },
     /// The client has no right to.
     #[error("this client may not push: {0}")]
-    NotAllowed(&'static str),
+    NotAllowed(#[from] Denied),
     /// The gateway before this one has not let go of the source yet.
     #[error("source `{0}` is still held by a gateway that is about to end, try again in a moment")]
     HeldElsewhere(String),
@@ -87,7 +88,7 @@ impl PushError {
             Self::NotPushed(_) => 20,
             Self::Held { .. } => 21,
             Self::NoGuest { .. } => 22,
-            Self::NotAllowed(_) => 23,
+            Self::NotAllowed(denied) => denied.wire_code(),
             Self::HeldElsewhere(_) => 24,
             Self::TakenOver { .. } => 25,
             Self::TooManyBad(..) => 26,

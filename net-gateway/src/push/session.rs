@@ -101,7 +101,7 @@ impl Session {
         wish: &Wish,
         (client, protocol, address): (ClientGuard, Protocol, IpAddr),
     ) -> Result<Self, PushError> {
-        permission::may_push(hub, address, &wish.source)?;
+        permission::may_push(hub, client.record().caller())?;
         let hold = hub.desk().claim(&wish.source, address).await?;
         let source = hold.source();
         let wants = wish.wants;

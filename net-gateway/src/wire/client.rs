@@ -1,4 +1,4 @@
-//! One client of the wire protocol: SUBSCRIBE, WELCOME, then frames and predictions as they come.
+//! One client of the wire protocol: AUTH if it has a token, SUBSCRIBE, WELCOME, then frames and predictions as they come.
 //! One that begins with PUSH goes on in [`super::push`].
 //!
 //! One message in flight: while it waits for the client, newer frames replace each other. What a
@@ -6,18 +6,21 @@
 
 use super::protocol::{self, Subscribe, WireError};
 use super::push_protocol::{self, TYPE_PUSH};
+use crate::client_io::ClientIo;
 use crate::client_record::Peer;
 use crate::clients::{ClientGuard, Protocol};
-use crate::guarded_io::GuardedIo;
-use crate::hub::Hub;
+use crate::gatekeeper::caller::Caller;
+use crate::gatekeeper::denied::Denied;
+use crate::hub::{Hub, Limits};
 use crate::picture_feed::{FrameWatch, Picture};
 use crate::prediction_feed::PredictionWatch;
+use crate::push::permission::may_push;
 use crate::push::refusal::PushError;
 use crate::push::session::Wish;
 use crate::stopping::Stopping;
 use bytes::{Buf, Bytes, BytesMut};
+use shm_layout::control::Permission;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,6 +28,8 @@ use tokio::time::Instant;
 
 /// How long a client may take to send SUBSCRIBE or PUSH.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a message up to its type: length word, version, type.
+const TYPE_KNOWN_BYTES: usize = 6;
 /// Silence after which a PING is sent.
 const PING_AFTER: Duration = Duration::from_secs(5);
 /// How much of what a refused client still sends is read away, and for how long, so that closing
@@ -53,6 +58,12 @@ impl From<WireError> for End {
     }
 }
 
+impl From<Denied> for End {
+    fn from(denied: Denied) -> Self {
+        Self::Refused(denied.into())
+    }
+}
+
 impl From<PushError> for End {
     fn from(error: PushError) -> Self {
         Self::Refused(error.into())
@@ -75,8 +86,9 @@ struct Subscription {
 }
 
 /// Serves one connection until the client leaves, is stuck, errs, or the gateway stops.
-pub async fn serve_connection(hub: Arc<Hub>, mut io: GuardedIo, address: IpAddr) {
-    let Err(end) = serve(&hub, &mut io, address).await else {
+pub async fn serve_connection(hub: Arc<Hub>, mut io: ClientIo, peer: Peer) {
+    let address = peer.address;
+    let Err(end) = serve(&hub, &mut io, peer).await else {
         return;
     };
     match end {
@@ -90,54 +102,91 @@ pub async fn serve_connection(hub: Arc<Hub>, mut io: GuardedIo, address: IpAddr)
 
 /// The whole answer to a connection beyond the limit on connections.
 #[must_use]
-pub fn connection_refusal(max_connections: usize) -> Bytes {
-    let text = format!("{max_connections} connections are open already");
-    protocol::error(&WireError::TooManyClients(text))
+pub fn connection_refusal(limits: &Limits) -> Bytes {
+    protocol::error(&WireError::TooManyClients(limits.connections_text()))
 }
 
-async fn serve(hub: &Hub, io: &mut GuardedIo, address: IpAddr) -> Result<(), End> {
+async fn serve(hub: &Hub, io: &mut ClientIo, peer: Peer) -> Result<(), End> {
     let mut stopping = hub.stopping();
-    let opening = tokio::select! {
+    let begin = async {
+        let mut received = Vec::with_capacity(256);
+        let caller = read_caller(hub, &peer, io, &mut received).await?;
+        let opening = read_opening(io, &mut received).await?;
+        Ok::<_, End>((caller, opening))
+    };
+    let (caller, opening) = tokio::select! {
         biased;
         () = stopping.wait() => return Err(WireError::Stopping.into()),
-        read = tokio::time::timeout(SUBSCRIBE_TIMEOUT, read_opening(io)) => {
+        read = tokio::time::timeout(SUBSCRIBE_TIMEOUT, begin) => {
             read.map_err(|_elapsed| WireError::Timeout(SUBSCRIBE_TIMEOUT.as_secs()))??
         }
+    };
+    let peer = Peer {
+        caller: Arc::new(caller),
+        ..peer
     };
     let subscribe = match opening {
         Opening::Subscribe(subscribe) => subscribe,
         Opening::Push(wish, rest) => {
-            return super::push::serve(hub, io, address, (wish, rest)).await;
+            may_push(hub, &peer.caller)?;
+            return super::push::serve(hub, io, peer, (wish, rest)).await;
         }
     };
-    let sent = io.sent();
-    let (welcome, mut subscription) = admit(hub, &subscribe, Peer { address, sent })?;
+    hub.gatekeeper().check(&peer.caller, Permission::Watch)?;
+    let (welcome, mut subscription) = admit(hub, &subscribe, peer)?;
     io.write_all(&welcome).await?;
+    io.flush().await?;
     send_all(io, &mut subscription).await
 }
 
-async fn read_opening(io: &mut GuardedIo) -> Result<Opening, End> {
-    let mut received = Vec::with_capacity(256);
+/// Who the client is: by the token of an AUTH, if that comes first, else by where it comes from.
+async fn read_caller(
+    hub: &Hub,
+    peer: &Peer,
+    io: &mut ClientIo,
+    received: &mut Vec<u8>,
+) -> Result<Caller, End> {
     loop {
-        if push_protocol::is_push(&received) {
-            let push = protocol::parse_first(&received, TYPE_PUSH, push_protocol::parse_push)?;
+        if protocol::is_auth(received) {
+            if let Some((token, used_bytes)) = protocol::parse_auth(received)? {
+                received.drain(..used_bytes);
+                return Ok(hub.gatekeeper().identify_wire(peer, Some(&token))?);
+            }
+        } else if received.len() >= TYPE_KNOWN_BYTES || protocol::parse_subscribe(received).is_err()
+        {
+            // What is wrong with it is told when it is read.
+            return Ok(hub.gatekeeper().identify_wire(peer, None)?);
+        }
+        read_more(io, received).await?;
+    }
+}
+
+async fn read_opening(io: &mut ClientIo, received: &mut Vec<u8>) -> Result<Opening, End> {
+    loop {
+        if push_protocol::is_push(received) {
+            let push = protocol::parse_first(received, TYPE_PUSH, push_protocol::parse_push)?;
             if let Some((wish, used_bytes)) = push {
                 let rest = received.get(used_bytes..).unwrap_or_default();
                 return Ok(Opening::Push(wish, BytesMut::from(rest)));
             }
-        } else if let Some((subscribe, used_bytes)) = protocol::parse_subscribe(&received)? {
+        } else if let Some((subscribe, used_bytes)) = protocol::parse_subscribe(received)? {
             return match received.get(used_bytes) {
                 None => Ok(Opening::Subscribe(subscribe)),
-                Some(_more) => Err(unexpected(&received, used_bytes).into()),
+                Some(_more) => Err(unexpected(received, used_bytes).into()),
             };
         }
-        let mut chunk = [0; 256];
-        let count = io.read(&mut chunk).await?;
-        if count == 0 {
-            return Err(End::Gone(io::ErrorKind::UnexpectedEof.into()));
-        }
-        received.extend_from_slice(chunk.get(..count).unwrap_or_default());
+        read_more(io, received).await?;
     }
+}
+
+async fn read_more(io: &mut ClientIo, received: &mut Vec<u8>) -> Result<(), End> {
+    let mut chunk = [0; 256];
+    let count = io.read(&mut chunk).await?;
+    if count == 0 {
+        return Err(End::Gone(io::ErrorKind::UnexpectedEof.into()));
+    }
+    received.extend_from_slice(chunk.get(..count).unwrap_or_default());
+    Ok(())
 }
 
 /// What is wrong with bytes that follow SUBSCRIBE: nothing is expected there.
@@ -184,11 +233,12 @@ fn admit(hub: &Hub, subscribe: &Subscribe, peer: Peer) -> Result<(Bytes, Subscri
 }
 
 /// Sends what comes; only an end gets out of here.
-async fn send_all(io: &mut GuardedIo, subscription: &mut Subscription) -> Result<(), End> {
+async fn send_all(io: &mut ClientIo, subscription: &mut Subscription) -> Result<(), End> {
     let mut last_write = Instant::now();
     loop {
         let [header, body] = next_message(io, subscription, last_write).await?;
         io.write_all_buf(&mut header.chain(body)).await?;
+        io.flush().await?;
         last_write = Instant::now();
     }
 }
@@ -196,7 +246,7 @@ async fn send_all(io: &mut GuardedIo, subscription: &mut Subscription) -> Result
 /// Waits for the next message, in its two parts. Nothing is lost when one of the others comes
 /// first: predictions before frames, because they are small and each is wanted.
 async fn next_message(
-    io: &mut GuardedIo,
+    io: &mut ClientIo,
     subscription: &mut Subscription,
     last_write: Instant,
 ) -> Result<[Bytes; 2], End> {
@@ -232,9 +282,10 @@ async fn next_of<W, T>(watch: &mut Option<W>, next: impl AsyncFnOnce(&mut W) -> 
 }
 
 /// Tells the client why it is ended, then gives it a moment to read that.
-async fn say_farewell(io: &mut GuardedIo, error: &WireError) {
+pub async fn say_farewell(io: &mut ClientIo, error: &WireError) {
     let farewell = async {
         io.write_all(&protocol::error(error)).await?;
+        io.flush().await?;
         io.shutdown().await?;
         let mut rest = [0; 1024];
         let mut left_bytes = FAREWELL_BYTES_MAX;

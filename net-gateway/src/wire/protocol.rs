@@ -4,6 +4,7 @@
 //! checked before it is used, and nothing is allocated for a message that is refused.
 
 use crate::frame_message::FrameFacts;
+use crate::gatekeeper::denied::Denied;
 use crate::prediction_feed::{Kind, PredictionMessage, Wants};
 use crate::push::refusal::PushError;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -26,6 +27,8 @@ const SIZE_BYTES: usize = 8;
 
 /// Client to server: which source, and what of it.
 pub const TYPE_SUBSCRIBE: u8 = 1;
+/// Client to server, before all else: a token.
+pub const TYPE_AUTH: u8 = 4;
 /// Server to client: the answer to SUBSCRIBE.
 pub const TYPE_WELCOME: u8 = 16;
 /// Server to client: one frame.
@@ -40,6 +43,9 @@ pub const TYPE_NOTICE: u8 = 20;
 pub const TYPE_GESTURE_EVENT: u8 = 24;
 /// Server to client: why the connection ends.
 pub const TYPE_ERROR: u8 = 127;
+
+/// Longest token, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 255;
 
 /// Bit of SUBSCRIBE's `want`: frames.
 pub const WANT_FRAMES: u8 = 1;
@@ -92,6 +98,12 @@ pub enum WireError {
     /// The gateway stops.
     #[error("the gateway is stopping, connect again in a moment")]
     Stopping,
+    /// The client came without TLS, and there is some.
+    #[error("this port speaks TLS only: connect with TLS (the box has `tls.enabled = true`)")]
+    NeedsTls,
+    /// The client may not, or not yet.
+    #[error("{0}; {hint}", hint = .0.hint())]
+    Denied(#[from] Denied),
     /// A client that pushes is ended.
     #[error(transparent)]
     Push(#[from] PushError),
@@ -110,6 +122,8 @@ impl WireError {
             Self::TooManyClients(_) => 6,
             Self::Timeout(_) => 7,
             Self::Stopping => 8,
+            Self::NeedsTls => 13,
+            Self::Denied(denied) => denied.wire_code(),
             Self::Push(error) => error.code(),
         }
     }
@@ -126,6 +140,30 @@ impl WireError {
 /// The [`WireError`] that the client is to be told before its connection is closed.
 pub fn parse_subscribe(bytes: &[u8]) -> Result<Option<(Subscribe, usize)>, WireError> {
     parse_first(bytes, TYPE_SUBSCRIBE, parse_body)
+}
+
+/// Whether the first message, as far as it is there, is an AUTH.
+#[must_use]
+pub fn is_auth(received: &[u8]) -> bool {
+    // Place of the type byte: after the length word and the version.
+    received.get(LENGTH_BYTES + 1) == Some(&TYPE_AUTH)
+}
+
+/// Reads an AUTH as [`parse_subscribe`] reads a SUBSCRIBE; gives its token.
+///
+/// # Errors
+///
+/// The [`WireError`] that the client is to be told before its connection is closed.
+pub fn parse_auth(bytes: &[u8]) -> Result<Option<(String, usize)>, WireError> {
+    parse_first(bytes, TYPE_AUTH, |message| {
+        let token = parse_reserved(message)?;
+        if !(1..=TOKEN_BYTES_MAX).contains(&token.len()) {
+            return Err(WireError::Malformed("the token has not 1 to 255 bytes"));
+        }
+        let token = std::str::from_utf8(token);
+        let token = token.map_err(|_| WireError::Malformed("the token is not UTF-8"))?;
+        Ok(token.to_owned())
+    })
 }
 
 /// The same for a first message of another type, with its own reader.

@@ -7,16 +7,15 @@
 use super::client::End;
 use super::protocol::{self, WireError};
 use super::push_protocol::{self, FRAME_HEAD_BYTES};
+use crate::client_io::ClientIo;
 use crate::client_record::Peer;
 use crate::clients::Protocol;
-use crate::guarded_io::GuardedIo;
 use crate::hub::Hub;
 use crate::push::refusal::PushError;
 use crate::push::session::{Answer, CameFrame, Event, FRAME_TIMEOUT, Session, Wish};
 use bytes::{Buf, Bytes, BytesMut};
 use shm_layout::MonotonicNs;
 use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -29,15 +28,14 @@ const PING_AFTER: Duration = Duration::from_secs(5);
 /// Serves a client that sent PUSH, and `received` behind it; only an end gets out of here.
 pub(super) async fn serve(
     hub: &Hub,
-    io: &mut GuardedIo,
-    address: IpAddr,
+    io: &mut ClientIo,
+    peer: Peer,
     (wish, received): (Wish, BytesMut),
 ) -> Result<(), End> {
     if !wish.source.is_empty() && hub.find_source(&wish.source).is_none() {
         return Err(WireError::UnknownSource(wish.source).into());
     }
-    let sent = io.sent();
-    let peer = Peer { address, sent };
+    let address = peer.address;
     let client = hub
         .clients()
         .admit(Protocol::Wire, peer)
@@ -45,6 +43,7 @@ pub(super) async fn serve(
     let mut session = Session::open(hub, &wish, (client, Protocol::Wire, address)).await?;
     io.write_all(&protocol::welcome(session.welcome().to_string().as_bytes()))
         .await?;
+    io.flush().await?;
     let mut inbox = Inbox {
         received,
         began: None,
@@ -66,6 +65,7 @@ pub(super) async fn serve(
         };
         let [header, body] = message;
         io.write_all_buf(&mut header.chain(body)).await?;
+        io.flush().await?;
         last_write = Instant::now();
     }
 }
@@ -99,7 +99,7 @@ struct Inbox {
 
 /// Waits for a whole frame, after a pause. Dropping the future loses nothing.
 async fn next_frame(
-    io: &mut GuardedIo,
+    io: &mut ClientIo,
     inbox: &mut Inbox,
     paused_until: Instant,
 ) -> Result<CameFrame, End> {

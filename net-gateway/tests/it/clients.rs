@@ -6,6 +6,7 @@ use net_gateway::access::Access;
 use net_gateway::clients::Protocol;
 use net_gateway::source_feed::read;
 use serde_json::Value;
+use shm_layout::control::{AccessRules, Permissions};
 use shm_layout::{FrameMeta, MonotonicNs, PixelFormat};
 use std::time::Duration;
 
@@ -186,7 +187,11 @@ fn address_behind_a_proxy_is_believed_only_if_the_proxy_is_trusted() {
     limits.clients.max_clients_per_address = 1;
     let from = |address: &str| format!("X-Forwarded-For: {address}\r\n");
     for (proxies, second) in [(&["127.0.0.0/8"][..], 200), (&["10.0.0.0/8"][..], 503)] {
-        let gateway = TestGateway::with(limits, access(proxies, &[]));
+        let everything = AccessRules {
+            anonymous: Permissions::all(),
+            ..AccessRules::default()
+        };
+        let gateway = TestGateway::guarded(limits, access(proxies, &[]), &everything);
         let first = request(gateway.http, "GET", "/stream/cam0", &from("1.2.3.4"));
         assert_eq!(first.status, 200);
         let other = request(gateway.http, "GET", "/stream/cam0", &from("1.2.3.5"));

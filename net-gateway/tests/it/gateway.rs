@@ -2,11 +2,12 @@
 
 use net_gateway::access::Access;
 use net_gateway::clients::ClientLimits;
+use net_gateway::gatekeeper::Gatekeeper;
 use net_gateway::hub::{Hub, Limits};
 use net_gateway::pump::Pump;
 use net_gateway::push::Press;
 use net_gateway::server::{self, Listeners};
-use shm_layout::control::BoxStatus;
+use shm_layout::control::{AccessRules, BoxStatus};
 use shm_layout::layout::{Geometry, RingGeometry};
 use shm_layout::prediction::Motion;
 use shm_layout::{
@@ -59,12 +60,21 @@ impl TestGateway {
     }
 
     pub fn with(limits: Limits, access: Access) -> Self {
+        Self::guarded(limits, access, &AccessRules::default())
+    }
+
+    pub fn guarded(limits: Limits, access: Access, rules: &AccessRules) -> Self {
         let segment = Arc::new(segment());
-        let hub = Hub::new(["cam0", "cam1"], limits).with_access(access);
+        let gatekeeper = Gatekeeper::new(rules, "default", None, None).unwrap();
+        let hub = Hub::new(["cam0", "cam1"], limits)
+            .with_access(access)
+            .with_gatekeeper(gatekeeper);
         let hub = Arc::new(hub);
         let listeners = Listeners {
             http: TcpListener::bind("127.0.0.1:0").unwrap(),
             wire: TcpListener::bind("127.0.0.1:0").unwrap(),
+            http_unix: None,
+            keeper: None,
         };
         let http = listeners.http.local_addr().unwrap();
         let wire = listeners.wire.local_addr().unwrap();

@@ -6,6 +6,7 @@
 mod client;
 mod gateway;
 
+mod access;
 mod clients;
 mod events;
 mod notice;

@@ -293,7 +293,7 @@ fn a_connection_is_kept_and_head_is_get_without_the_body() {
     let mut stream = connect(gateway.http);
     for _ in 0..3 {
         stream
-            .write_all(b"GET /snapshot/cam0?width=64 HTTP/1.1\r\nHost: box\r\n\r\n")
+            .write_all(b"GET /snapshot/cam0?width=64 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .unwrap();
         let answer = read_answer(stream.try_clone().unwrap());
         assert_eq!((answer.status, &*answer.version), (200, "HTTP/1.1"));

@@ -1,6 +1,7 @@
 //! The WebSocket with an independent client library.
 
 use crate::gateway::{TestGateway, jpeg};
+use std::io::Write;
 use std::net::TcpStream;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
@@ -111,4 +112,20 @@ fn a_client_that_talks_and_a_gateway_that_stops_close_with_a_reason() {
     assert!(matches!(quiet.read().unwrap(), Message::Pong(_)));
     gateway.stop();
     assert_eq!(close_code(&mut quiet), 1001);
+}
+
+/// Room for a frame is made as soon as its length is said, so a long one is refused by its header.
+#[test]
+fn a_frame_longer_than_any_message_is_refused_before_it_comes() {
+    let gateway = TestGateway::start();
+    let mut socket = open(&gateway, "");
+    let mut header = vec![0x82, 0xff];
+    header.extend(16_000_000_u64.to_be_bytes());
+    header.extend([0; 4]);
+    socket.get_mut().write_all(&header).unwrap();
+    // Nothing of it is sent; the gateway ends the connection all the same.
+    while !matches!(socket.read(), Ok(Message::Close(_)) | Err(_)) {}
+    while gateway.hub.clients().connected_total() > 0 {
+        std::thread::yield_now();
+    }
 }

@@ -7,9 +7,18 @@
 //! [`Hello`]; the supervisor answers [`ToWorker::Start`]; the worker sends [`FromWorker::Ready`]
 //! once it works.
 
+mod access;
+mod certificate;
+mod rtp;
 mod status;
 mod steady;
 
+pub use access::{
+    ACCESS_NAME_LEN_MAX, AccessEntry, AccessRules, BoxOrder, EndedSession, Permission, Permissions,
+    SessionKey, SessionSeed,
+};
+pub use certificate::{CertificateAnswer, CertificateInfo, TlsFiles};
+pub use rtp::RtpAssignment;
 pub use status::{
     BoxState, BoxStatus, ModelInfo, ReloadState, ReloadStatus, SourceStatus, TrafficReport,
     UnitChange, UnitState, UnitStatus,
@@ -29,6 +38,8 @@ pub const FD_SEGMENT: i32 = 3;
 pub const FD_HTTP: i32 = 4;
 /// File descriptor on which the gateway inherits its wire-protocol listener.
 pub const FD_WIRE: i32 = 5;
+/// File descriptor on which the gateway inherits its HTTP listener at a path, if it has one.
+pub const FD_HTTP_UNIX: i32 = 6;
 
 /// The program that a unit runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,13 +89,15 @@ pub enum Hello {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum ToWorker {
     /// What to do; the first message.
-    Start(Start),
+    Start(Box<Start>),
     /// How the box is doing: once a second and at every change, to the gateway only.
     Status(Box<BoxStatus>),
     /// Nothing: taking it in shows that the worker listens. A few times a second.
     Ping,
     /// The configuration was changed in what needs no other process.
     Settings(Settings),
+    /// Logins that were ended at a gateway; to every gateway.
+    SessionsEnded(Vec<EndedSession>),
     /// Finish what is in hand and exit with code 0.
     Drain,
 }
@@ -96,6 +109,8 @@ pub struct Start {
     pub assignment: Assignment,
     /// How long to go on after the supervisor is gone, before draining; milliseconds.
     pub orphan_grace_ms: u64,
+    /// The logins at the gateways before; to the gateway only.
+    pub sessions: Option<Box<SessionSeed>>,
 }
 
 /// What a worker can change while it works.
@@ -118,23 +133,33 @@ pub enum FromWorker {
     Source(SourceReport),
     /// What the gateway carries; once a second.
     Traffic(TrafficReport),
+    /// The certificate that the gateway's new clients get; at first and when it changes.
+    Certificate(CertificateInfo),
     /// How long an infer-worker's model takes for a frame with all its networks, measured when it
     /// was loaded, in ms; before [`Self::Ready`].
     Pace {
         /// At least 1.
         frame_ms: u64,
     },
+    /// Somebody logged out at the gateway.
+    SessionEnded(EndedSession),
+    /// A client of the gateway that may do so orders something.
+    Order(BoxOrder),
 }
 
 /// The work of one worker.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each process, and it is sent once"
+)]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Assignment {
     /// For a capture-worker.
     Capture(CaptureAssignment),
     /// For an infer-worker.
     Infer(InferAssignment),
-    /// For the gateway.
-    Gateway(GatewayAssignment),
+    /// For the gateway; the largest by far.
+    Gateway(Box<GatewayAssignment>),
 }
 
 /// One source to capture.
@@ -232,6 +257,8 @@ pub struct InferAssignment {
     pub manifest: Option<PathBuf>,
     /// Profile within the manifest.
     pub profile: String,
+    /// Set of gestures within the manifest; empty = the profile's own.
+    pub gestures: String,
     /// Most hands to look for, 1..=`prediction::HANDS_MAX`.
     pub max_hands: usize,
     /// Least looks per second at a source in which nobody shows a hand.
@@ -265,6 +292,14 @@ pub struct GatewayAssignment {
     pub trusted_proxies: Vec<String>,
     /// How predictions are made steady.
     pub steady: Box<SteadySettings>,
+    /// Where the certificate for clients is; `None` = they come without TLS.
+    pub tls: Option<TlsFiles>,
+    /// Whether there is a listener at a path, on [`FD_HTTP_UNIX`].
+    pub has_http_unix: bool,
+    /// Who may do what.
+    pub access: AccessRules,
+    /// What is sent as RTP.
+    pub rtp: Vec<RtpAssignment>,
 }
 
 impl GatewayAssignment {
@@ -371,10 +406,11 @@ mod tests {
                 sources: vec!["cam0".into()],
                 manifest: Some("/m/manifest.toml".into()),
                 profile: "lite".into(),
+                gestures: "canned".into(),
                 max_hands: 2,
                 idle_fps: 10,
             }),
-            Assignment::Gateway(GatewayAssignment {
+            Assignment::Gateway(Box::new(GatewayAssignment {
                 instance: "default".into(),
                 sources: vec![SourceName {
                     name: "phone".into(),
@@ -401,16 +437,50 @@ mod tests {
                     named: vec![("Victory".into(), GestureRules::default())],
                     ..SteadySettings::default()
                 }),
-            }),
+                tls: Some(TlsFiles {
+                    certificate: "/c.pem".into(),
+                    key: "/k.pem".into(),
+                }),
+                has_http_unix: true,
+                access: AccessRules {
+                    entries: vec![AccessEntry {
+                        name: "door".into(),
+                        permissions: Permissions::all(),
+                        token_sha256: Some([7; 32]),
+                        password_argon2: Some("$argon2id$…".into()),
+                    }],
+                    anonymous: Permissions::NONE,
+                    hosts: vec!["cams.example".into()],
+                    ..AccessRules::default()
+                },
+                rtp: vec![RtpAssignment {
+                    name: "wall".into(),
+                    source: 0,
+                    address: "239.1.2.3:5004".parse().unwrap(),
+                    interface: Some("127.0.0.1".parse().unwrap()),
+                    ttl: 4,
+                    fps: 12.5,
+                    mtu: 1400,
+                    width_px: Some(320),
+                    quality: None,
+                }],
+            })),
         ];
         let (sender, receiver) = ipc_channel::ipc::channel().unwrap();
         for assignment in assignments {
             let start = Start {
                 assignment,
                 orphan_grace_ms: 5000,
+                sessions: Some(Box::new(SessionSeed {
+                    key: SessionKey([1; 32]),
+                    ended: vec![EndedSession {
+                        id: [2; 32],
+                        until_s: 3,
+                    }],
+                })),
             };
             let before = format!("{start:?}");
-            sender.send(ToWorker::Start(start)).unwrap();
+            sender.send(ToWorker::Start(Box::new(start))).unwrap();
             let ToWorker::Start(after) = receiver.recv().unwrap() else {
                 panic!("another message")
             };

@@ -1,6 +1,6 @@
 //! The status of a box: what `supervisor status --json`, `/api/v1/status` and the page show.
 
-use super::{Role, SourceState};
+use super::{CertificateInfo, Role, SourceState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -53,6 +53,10 @@ pub struct BoxStatus {
     pub http: String,
     /// Address of the wire protocol.
     pub wire: String,
+    /// Path of the listener for a proxy on this machine, if there is one.
+    pub http_unix: Option<String>,
+    /// The certificate that clients get; `None` = they come without TLS.
+    pub tls: Option<CertificateInfo>,
     /// Every unit.
     pub units: Vec<UnitStatus>,
     /// Every source.

@@ -7,7 +7,7 @@
 use super::report::{WorkerFailure, set_log_level};
 use crate::Generation;
 use crate::clock::MonotonicNs;
-use crate::control::{BoxStatus, FromWorker, Hello, Start, ToWorker};
+use crate::control::{BoxStatus, EndedSession, FromWorker, Hello, Start, ToWorker};
 use crate::exit::ExitReason;
 use crate::layout::LAYOUT_HASH;
 use ipc_channel::ipc::{self, IpcReceiver, IpcSender};
@@ -30,6 +30,7 @@ pub(super) struct Link {
     orphan_grace_ms: Arc<AtomicU64>,
     reports: SyncSender<FromWorker>,
     status: Arc<Mutex<Option<Arc<BoxStatus>>>>,
+    ended_sessions: Arc<Mutex<Vec<EndedSession>>>,
     /// When the last message came, ns; 0 = none yet.
     heard_ns: Arc<AtomicU64>,
 }
@@ -53,7 +54,7 @@ impl Link {
         let server = IpcSender::connect(server.to_owned()).map_err(|e| broken(&e))?;
         server.send(hello).map_err(|e| broken(&e))?;
         let start = match inbox.recv() {
-            Ok(ToWorker::Start(start)) => start,
+            Ok(ToWorker::Start(start)) => *start,
             Ok(other) => return Err(WorkerFailure::bug(format!("first message was {other:?}"))),
             Err(error) => return Err(broken(&error)),
         };
@@ -64,6 +65,7 @@ impl Link {
             orphan_grace_ms: Arc::new(AtomicU64::new(start.orphan_grace_ms)),
             reports,
             status: Arc::default(),
+            ended_sessions: Arc::default(),
             heard_ns: Arc::default(),
         };
         link.spawn_threads(inbox, outbox, queue)
@@ -78,6 +80,7 @@ impl Link {
         queue: Receiver<FromWorker>,
     ) -> std::io::Result<()> {
         let (drain, status) = (Arc::clone(&self.drain), Arc::clone(&self.status));
+        let ended_sessions = Arc::clone(&self.ended_sessions);
         let heard_ns = Arc::clone(&self.heard_ns);
         let orphaned_ns = Arc::clone(&self.orphaned_ns);
         let orphan_grace_ms = Arc::clone(&self.orphan_grace_ms);
@@ -87,7 +90,8 @@ impl Link {
                 .stack_size(1 << 17)
         };
         thread("control-in").spawn(move || {
-            receive(&inbox, &heard_ns, &drain, &status, &orphan_grace_ms);
+            let news = (&*status, &*ended_sessions);
+            receive(&inbox, &heard_ns, &drain, news, &orphan_grace_ms);
             // ORDERING: Relaxed - flags; nothing else is read through them.
             if !drain.load(Ordering::Relaxed) {
                 let grace = Duration::from_millis(orphan_grace_ms.load(Ordering::Relaxed));
@@ -139,6 +143,11 @@ impl Link {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+
+    pub(super) fn take_ended_sessions(&self) -> Vec<EndedSession> {
+        let waiting = self.ended_sessions.lock();
+        std::mem::take(&mut *waiting.unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// Whether the grace of a worker that was orphaned at `orphaned` is over. It counts from the last
@@ -162,7 +171,7 @@ fn receive(
     inbox: &IpcReceiver<ToWorker>,
     heard_ns: &AtomicU64,
     drain: &AtomicBool,
-    status: &Mutex<Option<Arc<BoxStatus>>>,
+    (status, ended_sessions): (&Mutex<Option<Arc<BoxStatus>>>, &Mutex<Vec<EndedSession>>),
     orphan_grace_ms: &AtomicU64,
 ) {
     while let Ok(message) = inbox.recv() {
@@ -172,6 +181,12 @@ fn receive(
             ToWorker::Drain => drain.store(true, Ordering::Relaxed),
             ToWorker::Status(newest) => {
                 *status.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::from(newest));
+            }
+            ToWorker::SessionsEnded(ended) => {
+                let mut waiting = ended_sessions
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                waiting.extend(ended);
             }
             ToWorker::Settings(settings) => {
                 // ORDERING: Relaxed - a number; nothing else is read through it.

@@ -11,7 +11,9 @@ mod report;
 pub use report::WorkerFailure;
 
 use crate::Generation;
-use crate::control::{Assignment, BoxStatus, FD_SEGMENT, FromWorker, Role};
+use crate::control::{
+    Assignment, BoxStatus, EndedSession, FD_SEGMENT, FromWorker, Role, SessionSeed,
+};
 use crate::exit::ExitReason;
 use crate::layout::{LAYOUT_HASH, ProcessEntry};
 use crate::process_table::{self, Counter, Stage};
@@ -20,6 +22,7 @@ use arguments::Arguments;
 use link::Link;
 use std::net::TcpListener;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixListener;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -32,6 +35,7 @@ pub struct Worker {
     unit: String,
     generation: Generation,
     assignment: Assignment,
+    sessions: Option<Box<SessionSeed>>,
     link: Link,
 }
 
@@ -105,6 +109,7 @@ impl Worker {
             link,
             segment,
             assignment: start.assignment,
+            sessions: start.sessions,
         })
     }
 
@@ -118,6 +123,18 @@ impl Worker {
     #[must_use]
     pub fn assignment(&self) -> &Assignment {
         &self.assignment
+    }
+
+    /// The logins at the gateways before this one (to the gateway only).
+    #[must_use]
+    pub fn sessions(&self) -> Option<&SessionSeed> {
+        self.sessions.as_deref()
+    }
+
+    /// Logins that were ended elsewhere since the last call (to the gateway only).
+    #[must_use]
+    pub fn take_ended_sessions(&self) -> Vec<EndedSession> {
+        self.link.take_ended_sessions()
     }
 
     /// Name of the unit, e.g. `infer/0`.
@@ -185,11 +202,13 @@ impl Worker {
     }
 
     /// Sends a report to the supervisor. Never waits: a report that finds the queue full is
-    /// dropped and counted.
-    pub fn send(&self, report: FromWorker) {
-        if !self.link.send(report) {
+    /// dropped and counted, and gives false.
+    pub fn send(&self, report: FromWorker) -> bool {
+        let is_sent = self.link.send(report);
+        if !is_sent {
             self.count(Counter::DroppedReports, 1);
         }
+        is_sent
     }
 
     /// The newest status of the box that the supervisor sent (to the gateway only).
@@ -206,6 +225,22 @@ impl Worker {
     /// A bug: nothing was handed over on that descriptor.
     pub fn take_listener(&self, fd: RawFd) -> Result<TcpListener, WorkerFailure> {
         let listener = TcpListener::from(inherited(fd));
+        match listener.local_addr() {
+            Ok(_) => Ok(listener),
+            Err(error) => Err(WorkerFailure::bug(format!(
+                "no listener on descriptor {fd}: {error}"
+            ))),
+        }
+    }
+
+    /// The same of the listener at a path, `control::FD_HTTP_UNIX`, if the assignment says that
+    /// there is one.
+    ///
+    /// # Errors
+    ///
+    /// A bug: nothing was handed over on that descriptor.
+    pub fn take_unix_listener(&self, fd: RawFd) -> Result<UnixListener, WorkerFailure> {
+        let listener = UnixListener::from(inherited(fd));
         match listener.local_addr() {
             Ok(_) => Ok(listener),
             Err(error) => Err(WorkerFailure::bug(format!(

@@ -15,7 +15,7 @@ mod tail;
 
 pub use capture::Deceased;
 pub use report::{FrameReport, Report};
-pub use store::{REPORT, Store};
+pub use store::{REPORT, Store, state_folder};
 pub use tail::Tail;
 
 use capture::Captured;

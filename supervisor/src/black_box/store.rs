@@ -5,6 +5,7 @@
 //! <folder>/<instance>/<id>/report.json
 //! <folder>/<instance>/<id>/<source>-<sequence>.jpg      or .png
 //! ```
+//! What has no report is not of the black box, and left alone (`tls/`, see `crate::certificate`).
 //! An entry is written under a name that starts with a dot and then renamed, so that whoever looks
 //! sees it whole or not at all.
 
@@ -32,10 +33,8 @@ impl Store {
     /// Where the entries of `instance` belong; `None` without a home for them. Makes nothing.
     #[must_use]
     pub fn new(config: &config::BlackBox, instance: &Instance) -> Option<Self> {
-        let variable = |name| std::env::var_os(name).map(PathBuf::from);
         let folder = if config.folder.as_os_str().is_empty() {
-            let (xdg, home) = (variable("XDG_STATE_HOME"), variable("HOME"));
-            state_dir(xdg.as_deref(), home.as_deref(), Uid::effective())?
+            state_folder()?
         } else {
             config.folder.clone()
         };
@@ -149,6 +148,15 @@ fn size_of(folder: &Path) -> u64 {
     files
         .filter_map(|file| Some(file.metadata().ok()?.len()))
         .sum()
+}
+
+/// The folder for state of the user, or of the system; `None` without a home for it. Each instance
+/// has its own folder in it. Makes nothing.
+#[must_use]
+pub fn state_folder() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let (xdg, home) = (variable("XDG_STATE_HOME"), variable("HOME"));
+    state_dir(xdg.as_deref(), home.as_deref(), Uid::effective())
 }
 
 /// Source: XDG Base Directory Specification; FHS for /var/lib.

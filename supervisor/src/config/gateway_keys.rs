@@ -2,10 +2,12 @@
 //!
 //! Neighbours: `keys` calls it for its table.
 
+use super::access_keys::roles;
 use super::keys::SOURCES_MAX;
 use super::section::Section;
 use super::source::{self, SourceConfig};
 use super::{Config, ConfigError, Gateway};
+use crate::instance::SOCKET_PATH_MAX;
 use std::net::IpAddr;
 
 /// Reads the keys of `[gateway]`.
@@ -20,6 +22,7 @@ pub(super) fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<
             Some("give each its own port".to_owned()),
         ));
     }
+    http_unix(section, gateway)?;
     section.integer("jpeg_quality", 1..=100, &mut gateway.jpeg_quality)?;
     section.integer("max_clients", 1..=65_536, &mut gateway.max_clients)?;
     section.integer(
@@ -51,7 +54,48 @@ pub(super) fn gateway(section: &mut Section<'_>, config: &mut Config) -> Result<
         |text| text.parse::<IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok(),
         &mut gateway.trusted_proxies,
     )?;
-    anonymous_sources(section, gateway, &config.sources)
+    anonymous_sources(section, gateway, &config.sources)?;
+    logins(section, gateway)
+}
+
+/// Who may come without being listed, and how logins behave.
+fn logins(section: &mut Section<'_>, gateway: &mut Gateway) -> Result<(), ConfigError> {
+    roles(section, "allow_anonymous", &mut gateway.allow_anonymous)?;
+    section.texts(
+        "hosts",
+        "a host name such as \"cams.example.org\"",
+        is_host,
+        &mut gateway.hosts,
+    )?;
+    section.integer(
+        "max_failed_logins_per_minute",
+        1..=10_000,
+        &mut gateway.max_failed_logins_per_minute,
+    )?;
+    section.integer("max_sessions", 1..=65_536, &mut gateway.max_sessions)?;
+    section.integer(
+        "session_idle_s",
+        60..=31_536_000,
+        &mut gateway.session_idle_s,
+    )?;
+    section.integer("session_max_s", 60..=31_536_000, &mut gateway.session_max_s)
+}
+
+fn http_unix(section: &mut Section<'_>, gateway: &mut Gateway) -> Result<(), ConfigError> {
+    let path = &mut gateway.http_unix;
+    section.path("http_unix", "the path of a Unix socket", path)?;
+    if path.as_os_str().len() > SOCKET_PATH_MAX {
+        let is = format!("is longer than {SOCKET_PATH_MAX} bytes, which no socket's path can be");
+        return Err(section.refuse("http_unix", &is, None));
+    }
+    let mode = &mut gateway.http_unix_mode;
+    let expected = "the file's mode in three octal digits, such as \"660\"";
+    section.text("http_unix_mode", expected, mode)?;
+    if mode.len() == 3 && mode.bytes().all(|digit| (b'0'..=b'7').contains(&digit)) {
+        return Ok(());
+    }
+    let is = format!("is \"{mode}\", expected {expected}");
+    Err(section.refuse("http_unix_mode", &is, None))
 }
 
 fn anonymous_sources(
@@ -76,6 +120,12 @@ fn anonymous_sources(
         return Err(section.refuse(KEY, &is, hint));
     }
     Ok(())
+}
+
+/// Whether it is a name, without scheme, port or path.
+fn is_host(text: &str) -> bool {
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (1..=253).contains(&text.len()) && text.chars().all(is_usual)
 }
 
 /// Whether a browser would send this as `Origin`: scheme, host, and a port if it is not the usual.

@@ -1,21 +1,26 @@
 //! Which keys the config file has, and what each may be: one line per key, for reading, for
 //! `check-config` and for the test of the reference file alike.
 //!
-//! Neighbours: `source_keys`, `gateway_keys` and `steady_keys` have those of the large tables.
+//! Neighbours: `source_keys`, `gateway_keys`, `steady_keys`, `rtp_keys`, `tls_keys` and `access_keys`
+//! have those of their tables.
 
+use super::access_keys::{access, refuse_open_door};
 use super::document::Document;
 use super::gateway_keys::gateway;
+use super::rtp_keys::outputs;
 use super::section::{Section, unknown_key};
 use super::setting::Setting;
 use super::source_keys::sources;
 use super::steady_keys::{gestures, steady};
+use super::tls_keys::tls;
 use super::{Config, ConfigError};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The tables of the file.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 13] = [
     "sources",
     "infer",
     "steady",
@@ -26,6 +31,9 @@ const SECTIONS: [&str; 10] = [
     "segment",
     "log",
     "black_box",
+    "tls",
+    "access",
+    "rtp",
 ];
 
 /// Most sources of one box.
@@ -78,38 +86,39 @@ pub(crate) fn load_text(path: &str, text: &str, options: &Options) -> Result<Loa
 fn load_document(document: Option<&Document>, options: &Options) -> Result<Loaded, ConfigError> {
     let root = document.map(Document::parse).transpose()?;
     let mut loaded = Loaded::default();
-    let mut tables: [Option<&DeTable<'_>>; SECTIONS.len()] = [None; SECTIONS.len()];
+    let mut tables: BTreeMap<&str, &DeTable<'_>> = BTreeMap::new();
     if let (Some(document), Some(root)) = (document, &root) {
         for (key, value) in root {
-            let Some(index) = SECTIONS.iter().position(|name| name == key.get_ref()) else {
+            if !SECTIONS.contains(&key.get_ref().as_ref()) {
                 return Err(unknown_key(document, None, key, SECTIONS));
-            };
-            tables[index] = Some(table_of(document, key.get_ref(), value)?);
+            }
+            let table = table_of(document, key.get_ref(), value)?;
+            tables.insert(key.get_ref(), table);
         }
     }
     let Loaded { config, settings } = &mut loaded;
-    sources(document, tables[0], options, config, settings)?;
-    let mut section = |index: usize, read: fn(&mut Section<'_>, &mut Config) -> _| {
-        let found = document.zip(tables[index]);
-        let mut section = Section::new(SECTIONS[index], found, options, settings);
+    let table = |name| tables.get(name).copied();
+    sources(document, table("sources"), options, config, settings)?;
+    let mut section = |name: &'static str, read: fn(&mut Section<'_>, &mut Config) -> _| {
+        let found = document.zip(table(name));
+        let mut section = Section::new(name, found, options, settings);
         read(&mut section, config)?;
         section.finish()
     };
-    section(1, infer)?;
-    section(2, steady)?;
-    gestures(document.zip(tables[3]), options, config, settings)?;
-    let mut section = |index: usize, read: fn(&mut Section<'_>, &mut Config) -> _| {
-        let found = document.zip(tables[index]);
-        let mut section = Section::new(SECTIONS[index], found, options, settings);
-        read(&mut section, config)?;
-        section.finish()
-    };
-    section(4, gateway)?;
-    section(5, restart)?;
-    section(6, watchdog)?;
-    section(7, segment)?;
-    section(8, log)?;
-    section(9, black_box)?;
+    section("infer", infer)?;
+    section("steady", steady)?;
+    section("gateway", gateway)?;
+    section("tls", tls)?;
+    section("restart", restart)?;
+    section("watchdog", watchdog)?;
+    section("segment", segment)?;
+    section("log", log)?;
+    section("black_box", black_box)?;
+    access(document, table("access"), options, config, settings)?;
+    let file = document.map(|document| document.path.as_path());
+    refuse_open_door(config, settings, file)?;
+    outputs(document, table("rtp"), options, config, settings)?;
+    gestures(document.zip(table("gestures")), options, config, settings)?;
     Ok(loaded)
 }
 
@@ -132,6 +141,8 @@ fn infer(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigErr
     let infer = &mut config.infer;
     section.integer("workers", 0..=WORKERS_MAX, &mut infer.workers)?;
     section.choice("profile", &["full", "lite"], &mut infer.profile)?;
+    let expected = "a set of gestures of the manifest";
+    section.text("gestures", expected, &mut infer.gestures)?;
     section.path(
         "manifest",
         "the path of a model manifest",

@@ -6,26 +6,33 @@
 //!
 //! Nothing here may touch a device, a socket or the segment: `check-config` runs it anywhere.
 
+mod access_keys;
 mod document;
 mod error;
 mod gateway_keys;
 mod keys;
 mod reference;
+mod rtp_keys;
 mod section;
 mod setting;
 mod source;
 mod source_keys;
 mod steady_keys;
+mod tls_keys;
 
+pub(crate) use access_keys::{open_door_hint, open_door_text};
 pub use error::ConfigError;
 #[cfg(test)]
 pub(crate) use keys::load_text;
 pub use keys::{Loaded, Options, load};
+pub use rtp_keys::RtpOutput;
 pub(crate) use section::nearest;
 pub use setting::{Origin, Setting, to_toml};
+pub(crate) use source::is_name;
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
+pub use tls_keys::is_host_name;
 
-use shm_layout::control::SteadySettings;
+use shm_layout::control::{AccessEntry, Permissions, SteadySettings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -40,6 +47,8 @@ pub struct Config {
     pub steady: SteadySettings,
     /// `[gateway]`
     pub gateway: Gateway,
+    /// `[rtp.NAME]`, in the order of the file.
+    pub rtp: Vec<RtpOutput>,
     /// `[restart]`
     pub restart: Restart,
     /// `[watchdog]`
@@ -50,6 +59,10 @@ pub struct Config {
     pub log: Log,
     /// `[black_box]`
     pub black_box: BlackBox,
+    /// `[tls]`
+    pub tls: Tls,
+    /// `[access.NAME]`, by name: who may do what.
+    pub access: Vec<AccessEntry>,
 }
 
 /// `[infer]`: how hands are recognised.
@@ -59,6 +72,8 @@ pub struct Infer {
     pub workers: u32,
     /// Which set of models of the manifest runs: `full` or `lite`.
     pub profile: String,
+    /// Which set of gestures of the manifest is told apart; empty = the profile's own.
+    pub gestures: String,
     /// Path of the model manifest; empty = the models that came with Wigwag.
     pub manifest: PathBuf,
     /// Most hands that are looked for in one frame.
@@ -74,6 +89,10 @@ pub struct Gateway {
     pub http: SocketAddr,
     /// Address of the TCP wire protocol.
     pub wire: SocketAddr,
+    /// Path of a Unix socket for the same as `http`; empty = none.
+    pub http_unix: PathBuf,
+    /// Who may connect there: the file's mode, three octal digits.
+    pub http_unix_mode: String,
     /// JPEG quality for sources that deliver raw frames, 1..=100.
     pub jpeg_quality: u8,
     /// Most connections in all.
@@ -94,6 +113,31 @@ pub struct Gateway {
     pub trusted_proxies: Vec<String>,
     /// Most clients at a time that push frames without naming a source.
     pub anonymous_sources: u32,
+    /// What everybody may who comes over the network.
+    pub allow_anonymous: Permissions,
+    /// Names by which browsers may reach the box, beside addresses and the machine's own.
+    pub hosts: Vec<String>,
+    /// Failed attempts to log in from one address in a minute until it must wait.
+    pub max_failed_logins_per_minute: u32,
+    /// Most logins of browsers at a time.
+    pub max_sessions: u32,
+    /// A login that is not used ends after so long, in s.
+    pub session_idle_s: u64,
+    /// A login ends after so long in any case, in s.
+    pub session_max_s: u64,
+}
+
+/// `[tls]`: encryption between clients and the box.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Tls {
+    /// Whether clients of `gateway.http` and `gateway.wire` must use it.
+    pub enabled: bool,
+    /// PEM file with the certificate and what leads to its root; empty = the box makes its own.
+    pub certificate: PathBuf,
+    /// PEM file with its private key; empty = in the certificate's file.
+    pub key: PathBuf,
+    /// Further names that the box's own certificate is for.
+    pub names: Vec<String>,
 }
 
 /// `[restart]`: how a unit that died comes back.
@@ -173,6 +217,7 @@ impl Default for Infer {
         Self {
             workers: 0,
             profile: "full".to_owned(),
+            gestures: String::new(),
             manifest: PathBuf::new(),
             max_hands: 2,
             idle_fps: 10,
@@ -185,6 +230,8 @@ impl Default for Gateway {
         Self {
             http: SocketAddr::from((Ipv4Addr::LOCALHOST, HTTP_PORT)),
             wire: SocketAddr::from((Ipv4Addr::LOCALHOST, WIRE_PORT)),
+            http_unix: PathBuf::new(),
+            http_unix_mode: "660".to_owned(),
             jpeg_quality: 80,
             max_clients: 256,
             max_clients_per_address: 64,
@@ -195,6 +242,12 @@ impl Default for Gateway {
             cors_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             anonymous_sources: 0,
+            allow_anonymous: Permissions::NONE,
+            hosts: Vec::new(),
+            max_failed_logins_per_minute: 10,
+            max_sessions: 256,
+            session_idle_s: 7 * 86_400,
+            session_max_s: 30 * 86_400,
         }
     }
 }
@@ -257,6 +310,14 @@ impl Config {
     /// The sources that are there for clients which name none, beside the configured ones.
     pub fn guests(&self) -> impl Iterator<Item = SourceConfig> {
         source::guests(self.gateway.anonymous_sources)
+    }
+}
+
+impl Gateway {
+    /// [`Self::http_unix_mode`] as a number.
+    #[must_use]
+    pub fn unix_mode(&self) -> u32 {
+        u32::from_str_radix(&self.http_unix_mode, 8).unwrap_or(0o600)
     }
 }
 

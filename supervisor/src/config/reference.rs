@@ -45,6 +45,7 @@ fn reference_file_names_every_key() {
             setting.key
         );
     }
+    assert_eq!(loaded.config.access.len(), 1);
     let kinds: Vec<_> = loaded
         .config
         .sources
@@ -138,6 +139,14 @@ fn wrong_value_is_named_with_what_was_expected() {
             "box.toml:2: key `gateway.trusted_proxies` is the text \"10.0.0.0/33\", expected an address such as \"10.0.0.2\", or a network such as \"10.0.0.0/8\"",
         ),
         (
+            "[gateway]\nhttp_unix_mode = \"0660\"",
+            "box.toml:2: key `gateway.http_unix_mode` is \"0660\", expected the file's mode in three octal digits, such as \"660\"",
+        ),
+        (
+            "[tls]\nnames = [\"10.0.0.1\", \"a b\"]",
+            "box.toml:2: key `tls.names` is the text \"a b\", expected a host name such as \"box.example.org\", or an address",
+        ),
+        (
             "[sources.a]\ntype = \"push\"\nmax_frame_bytes = 100",
             "box.toml:3: key `sources.a.max_frame_bytes` is 100, expected a whole number from 4096 to 16777216",
         ),
@@ -199,8 +208,7 @@ fn command_line_goes_before_the_file() {
         http: Some("127.0.0.1:0".to_owned()),
         ..Options::default()
     };
-    let file =
-        "[sources.cam0]\ntype = \"v4l2\"\n[gateway]\nhttp = \"0.0.0.0:80\"\nwire = \"0.0.0.0:81\"";
+    let file = "[sources.cam0]\ntype = \"v4l2\"\n[gateway]\nhttp = \"0.0.0.0:80\"\nwire = \"0.0.0.0:81\"\nallow_anonymous = [\"push\"]";
     let loaded = load_text("box.toml", file, &options).unwrap();
     let names: Vec<_> = loaded
         .config

@@ -101,7 +101,7 @@ pub(super) fn guests(count: u32) -> impl Iterator<Item = SourceConfig> {
 }
 
 /// Whether `name` can name a source.
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     (1..=NAME_LEN_MAX).contains(&name.len())
         && name
             .bytes()

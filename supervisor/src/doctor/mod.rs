@@ -5,6 +5,7 @@
 //! looked at through the programs that use them, and only while no box of the instance runs.
 
 mod cameras;
+mod certificate;
 mod clock;
 mod finding;
 mod kernel;
@@ -57,6 +58,9 @@ pub fn examine(instance: &Instance, options: &Options) -> Vec<Finding> {
     let capacities = workers_and_sources(&config, running.is_some(), &mut findings);
     findings.extend(memory::look(instance, &config, &capacities));
     findings.extend(ports::look(&config.gateway, running));
+    if let Ok(siblings) = Siblings::find() {
+        findings.extend(certificate::look(&siblings, &config, instance));
+    }
     findings.extend(limits::look(&config.gateway));
     findings.push(remove_ipc::look());
     findings.extend(cameras::look());

@@ -122,7 +122,7 @@ fn greet(
 }
 
 fn write(start: Start, outgoing: &Receiver<ToWorker>, commands: &IpcSender<ToWorker>) {
-    let mut message = ToWorker::Start(start);
+    let mut message = ToWorker::Start(Box::new(start));
     // Ends when the worker is gone, or when the main loop closed the channel.
     while commands.send(message).is_ok() {
         match outgoing.recv() {
@@ -145,12 +145,14 @@ mod tests {
             sources: vec!["cam0".to_owned()],
             manifest: None,
             profile: "full".to_owned(),
+            gestures: String::new(),
             max_hands: 2,
             idle_fps: 10,
         };
         Start {
             assignment: Assignment::Infer(infer),
             orphan_grace_ms: 5_000,
+            sessions: None,
         }
     }
 

@@ -2,9 +2,11 @@
 //! and nothing of it in force yet.
 
 use super::plan::{Change, Concern, changes};
+use crate::certificate;
 use crate::config::{self, Config, Options, SourceConfig};
 use crate::failure::Failure;
 use crate::geometry::{self, Megabytes, Room, Shortage};
+use crate::instance::Instance;
 use crate::listeners::Listeners;
 use crate::probe::{self, ModelCheck};
 use crate::run::cores;
@@ -62,6 +64,7 @@ pub struct Candidate {
 /// What a candidate is made from.
 #[derive(Debug)]
 pub(super) struct Inquiry {
+    pub(super) instance: Instance,
     pub(super) options: Options,
     pub(super) siblings: Siblings,
     pub(super) present: Setup,
@@ -84,6 +87,8 @@ impl Inquiry {
         let model = check.finish();
         let (setup, changes) = looked_at?;
         let model = model?;
+        // Also if no key has changed: a file that cannot be used is refused before it is taken.
+        certificate::ensure(&self.siblings, &setup.config, &self.instance)?;
         let is_moved = changes
             .iter()
             .any(|change| change.concern == Concern::Listeners);
@@ -92,6 +97,7 @@ impl Inquiry {
         } else {
             self.listeners
         };
+        listeners.check_doors(&setup.config)?;
         Ok(Candidate {
             setup,
             changes,

@@ -127,6 +127,7 @@ impl Reloader {
     pub(crate) fn begin(&mut self, layout: &Layout, listeners: &Arc<Listeners>) -> io::Result<u64> {
         let number = self.last.as_ref().map_or(0, |last| last.number) + 1;
         let inquiry = Inquiry {
+            instance: self.instance.clone(),
             options: self.options.clone(),
             siblings: self.siblings.clone(),
             present: self.setup.clone(),

@@ -4,9 +4,10 @@
 //! is new does not compile until it has one too.
 
 use crate::config::{
-    BlackBox, Config, Gateway, Infer, Log, Restart, Segment, SourceConfig, Watchdog,
+    BlackBox, Config, Gateway, Infer, Log, Restart, RtpOutput, Segment, SourceConfig, Tls, Watchdog,
 };
-use shm_layout::control::{GestureRules, Role, SourceKind, SteadySettings};
+use shm_layout::control::{AccessEntry, GestureRules, Role, SourceKind, SteadySettings};
+use std::collections::BTreeSet;
 
 /// What a key is for, and so what it takes to change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,23 +50,29 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
         infer,
         steady,
         gateway,
+        rtp,
         restart,
         watchdog,
         segment,
         log,
         black_box,
+        tls,
+        access,
     } = new;
     let mut differ = Differ(Vec::new());
     differ.sources(&old.sources, sources);
     differ.infer(&old.infer, infer);
     differ.steady(&old.steady, steady);
     differ.gateway(&old.gateway, gateway);
+    differ.rtp(&old.rtp, rtp);
     differ.restart(&old.restart, restart);
     differ.watchdog(&old.watchdog, watchdog);
     differ.segment(&old.segment, segment);
     let Log { level } = log;
     differ.note("log.level", level != &old.log.level, Concern::InPlace);
     differ.black_box(&old.black_box, black_box);
+    differ.tls(&old.tls, tls);
+    differ.access(&old.access, access);
     differ.0
 }
 
@@ -111,12 +118,15 @@ impl Differ {
         let Infer {
             workers,
             profile,
+            gestures,
             manifest,
             max_hands,
             idle_fps,
         } = new;
         self.note("infer.workers", *workers != old.workers, Concern::Fixed);
         self.note("infer.profile", *profile != old.profile, Concern::Infer);
+        let differs = *gestures != old.gestures;
+        self.note("infer.gestures", differs, Concern::Infer);
         self.note("infer.manifest", *manifest != old.manifest, Concern::Infer);
         let differs = *max_hands != old.max_hands;
         self.note("infer.max_hands", differs, Concern::Infer);
@@ -196,6 +206,8 @@ impl Differ {
         let Gateway {
             http,
             wire,
+            http_unix,
+            http_unix_mode,
             jpeg_quality,
             max_clients,
             max_clients_per_address,
@@ -206,9 +218,19 @@ impl Differ {
             cors_origins,
             trusted_proxies,
             anonymous_sources,
+            allow_anonymous,
+            hosts,
+            max_failed_logins_per_minute,
+            max_sessions,
+            session_idle_s,
+            session_max_s,
         } = new;
         self.note("gateway.http", *http != old.http, Concern::Listeners);
         self.note("gateway.wire", *wire != old.wire, Concern::Listeners);
+        let differs = *http_unix != old.http_unix;
+        self.note("gateway.http_unix", differs, Concern::Listeners);
+        let differs = *http_unix_mode != old.http_unix_mode;
+        self.note("gateway.http_unix_mode", differs, Concern::InPlace);
         let differs = *anonymous_sources != old.anonymous_sources;
         self.note("gateway.anonymous_sources", differs, Concern::Fixed);
         for (key, differs) in [
@@ -236,8 +258,67 @@ impl Differ {
                 "gateway.trusted_proxies",
                 *trusted_proxies != old.trusted_proxies,
             ),
+            (
+                "gateway.allow_anonymous",
+                *allow_anonymous != old.allow_anonymous,
+            ),
+            ("gateway.hosts", *hosts != old.hosts),
+            (
+                "gateway.max_failed_logins_per_minute",
+                *max_failed_logins_per_minute != old.max_failed_logins_per_minute,
+            ),
+            ("gateway.max_sessions", *max_sessions != old.max_sessions),
+            (
+                "gateway.session_idle_s",
+                *session_idle_s != old.session_idle_s,
+            ),
+            ("gateway.session_max_s", *session_max_s != old.session_max_s),
         ] {
             self.note(key, differs, Concern::Gateway);
+        }
+    }
+
+    /// While there is no TLS its files are nobody's; further names go into the box's own
+    /// certificate, which the gateway takes by itself.
+    fn tls(&mut self, old: &Tls, new: &Tls) {
+        let Tls {
+            enabled,
+            certificate,
+            key,
+            names,
+        } = new;
+        let of_files = if *enabled || old.enabled {
+            Concern::Gateway
+        } else {
+            Concern::InPlace
+        };
+        self.note("tls.enabled", *enabled != old.enabled, Concern::Gateway);
+        let differs = *certificate != old.certificate;
+        self.note("tls.certificate", differs, of_files);
+        self.note("tls.key", *key != old.key, of_files);
+        self.note("tls.names", *names != old.names, Concern::InPlace);
+    }
+
+    /// The gateway alone asks who may do what; it is told all of it anew.
+    fn access(&mut self, old: &[AccessEntry], new: &[AccessEntry]) {
+        let is_in = |entry: &AccessEntry, all: &[AccessEntry]| all.contains(entry);
+        let gone = old.iter().filter(|entry| !is_in(entry, new));
+        let come = new.iter().filter(|entry| !is_in(entry, old));
+        let names: BTreeSet<&str> = gone.chain(come).map(|entry| entry.name.as_str()).collect();
+        for name in names {
+            self.note(&format!("access.{name}"), true, Concern::Gateway);
+        }
+    }
+
+    fn rtp(&mut self, old: &[RtpOutput], new: &[RtpOutput]) {
+        let is_gone = |was: &&RtpOutput| !new.iter().any(|output| output.name == was.name);
+        for output in old.iter().filter(is_gone) {
+            self.note(&format!("rtp.{}", output.name), true, Concern::Gateway);
+        }
+        for output in new {
+            let was = old.iter().find(|was| was.name == output.name);
+            let key = format!("rtp.{}", output.name);
+            self.note(&key, was != Some(output), Concern::Gateway);
         }
     }
 

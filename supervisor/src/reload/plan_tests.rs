@@ -9,11 +9,17 @@ use shm_layout::control::Assignment;
 use std::collections::BTreeSet;
 
 const SOURCES: &str = "[sources.cam]\ntype = \"v4l2\"\n[sources.film]\ntype = \"clip\"\n\
-                       [sources.test]\ntype = \"pattern\"\n[sources.own]\ntype = \"push\"\n[gestures.Victory]\n";
+                       [sources.test]\ntype = \"pattern\"\n[sources.own]\ntype = \"push\"\n\
+                       [gestures.Victory]\n[rtp.wall]\naddress = \"10.0.0.9:5004\"\n\
+                       [access.ann]\ntoken_sha256 = \
+                       \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"\n";
+const ANOTHER_TOKEN: &str = "\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"";
+const HASH: &str = "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                    3AFJmIUlzTYWSaKSWZQrYwhlPBmMPHFW3bWSSpmHBpo\"";
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 81] = [
+const KEYS: [(&str, &str, &str, Concern); 105] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -37,6 +43,7 @@ const KEYS: [(&str, &str, &str, Concern); 81] = [
     ("sources.own", "hold_ms", "501", Concern::Pushed(3)),
     ("infer", "workers", "3", Concern::Fixed),
     ("infer", "profile", "\"lite\"", Concern::Infer),
+    ("infer", "gestures", "\"canned\"", Concern::Infer),
     ("infer", "manifest", "\"/m.toml\"", Concern::Infer),
     ("infer", "max_hands", "4", Concern::Infer),
     ("infer", "idle_fps", "5", Concern::Infer),
@@ -66,6 +73,8 @@ const KEYS: [(&str, &str, &str, Concern); 81] = [
     ("gestures.Victory", "cooldown_ms", "301", Concern::Gateway),
     ("gateway", "http", "\"127.0.0.1:1\"", Concern::Listeners),
     ("gateway", "wire", "\"127.0.0.1:2\"", Concern::Listeners),
+    ("gateway", "http_unix", "\"/s\"", Concern::Listeners),
+    ("gateway", "http_unix_mode", "\"600\"", Concern::InPlace),
     ("gateway", "jpeg_quality", "70", Concern::Gateway),
     ("gateway", "max_clients", "7", Concern::Gateway),
     ("gateway", "max_clients_per_address", "6", Concern::Gateway),
@@ -86,6 +95,23 @@ const KEYS: [(&str, &str, &str, Concern); 81] = [
         "[\"10.0.0.1\"]",
         Concern::Gateway,
     ),
+    ("gateway", "allow_anonymous", "[\"watch\"]", Concern::Gateway),
+    ("gateway", "hosts", "[\"cams.example\"]", Concern::Gateway),
+    ("gateway", "max_failed_logins_per_minute", "11", Concern::Gateway),
+    ("gateway", "max_sessions", "11", Concern::Gateway),
+    ("gateway", "session_idle_s", "61", Concern::Gateway),
+    ("gateway", "session_max_s", "62", Concern::Gateway),
+    ("access.ann", "roles", "[\"push\"]", Concern::Gateway),
+    ("access.ann", "token_sha256", ANOTHER_TOKEN, Concern::Gateway),
+    ("access.ann", "password_argon2", HASH, Concern::Gateway),
+    ("rtp.wall", "source", "\"film\"", Concern::Gateway),
+    ("rtp.wall", "address", "\"10.0.0.9:5006\"", Concern::Gateway),
+    ("rtp.wall", "interface", "\"10.0.0.1\"", Concern::Gateway),
+    ("rtp.wall", "ttl", "4", Concern::Gateway),
+    ("rtp.wall", "fps", "5.0", Concern::Gateway),
+    ("rtp.wall", "mtu", "1500", Concern::Gateway),
+    ("rtp.wall", "width_px", "320", Concern::Gateway),
+    ("rtp.wall", "quality", "60", Concern::Gateway),
     ("restart", "backoff_min_ms", "101", Concern::InPlace),
     ("restart", "backoff_max_ms", "5001", Concern::InPlace),
     ("restart", "limit", "11", Concern::InPlace),
@@ -102,6 +128,10 @@ const KEYS: [(&str, &str, &str, Concern); 81] = [
     ("segment", "history", "3", Concern::Room),
     ("segment", "max_ram_percent", "26", Concern::InPlace),
     ("log", "level", "\"debug\"", Concern::InPlace),
+    ("tls", "enabled", "true", Concern::Gateway),
+    ("tls", "certificate", "\"/c.pem\"", Concern::InPlace),
+    ("tls", "key", "\"/k.pem\"", Concern::InPlace),
+    ("tls", "names", "[\"a.example\"]", Concern::InPlace),
     ("black_box", "folder", "\"/b\"", Concern::InPlace),
     ("black_box", "max_entries", "21", Concern::InPlace),
     ("black_box", "max_bytes", "100001", Concern::InPlace),
@@ -138,7 +168,7 @@ fn config(rows: &[usize]) -> Config {
 fn every_key_concerns_what_it_is_about_and_nothing_else() {
     assert_eq!(changes(&config(&[]), &config(&[])), []);
     for (row, (section, key, _, concern)) in KEYS.into_iter().enumerate() {
-        let name = if section.starts_with("sources.") {
+        let name = if section.contains('.') {
             section.to_owned()
         } else {
             format!("{section}.{key}")

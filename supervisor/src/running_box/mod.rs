@@ -2,10 +2,12 @@
 //!
 //! Upstream: [`crate::run`] sets it up. Downstream: [`Units`] acts on processes. Only this loop
 //! decides; every other thread just tells it what happened. `reloading` applies a changed
-//! configuration.
+//! configuration, `orders` carries out what clients of the gateway ask for.
 
+mod orders;
 mod reloading;
 
+use crate::certificate::Renewal;
 use crate::config::{BlackBox, Config};
 use crate::control_socket::{Reply, Request};
 use crate::drain::{Drain, Step};
@@ -13,6 +15,7 @@ use crate::event::{Event, Whose};
 use crate::herald::Herald;
 use crate::instance::Instance;
 use crate::listeners::Listeners;
+use crate::page_address;
 use crate::reload::Reloader;
 use crate::sources::Source;
 use crate::status::{Facts, box_state, line, missing, summary};
@@ -21,8 +24,8 @@ use crate::unit::death::Death;
 use crate::units::Units;
 use shm_layout::MonotonicNs;
 use shm_layout::control::{
-    Assignment, BoxState, BoxStatus, FromWorker, ModelInfo, SourceReport, SourceState,
-    TrafficReport,
+    Assignment, BoxState, BoxStatus, CertificateInfo, FromWorker, ModelInfo, SourceReport,
+    SourceState, TrafficReport,
 };
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
@@ -65,6 +68,9 @@ pub struct RunningBox<'s> {
     next_model: Option<(Whose, ModelInfo)>,
     traffic: TrafficReport,
     reloader: Reloader,
+    /// The certificate that clients get; the gateway tells when that changes.
+    certificate: Option<CertificateInfo>,
+    renewal: Renewal,
     /// Where black boxes go now.
     black_box: BlackBox,
     drain: Option<Drain>,
@@ -79,7 +85,12 @@ pub struct RunningBox<'s> {
 impl<'s> RunningBox<'s> {
     /// A box whose units are all down.
     #[must_use]
-    pub fn new(identity: Identity, units: Units<'s>, reloader: Reloader) -> Self {
+    pub fn new(
+        identity: Identity,
+        units: Units<'s>,
+        reloader: Reloader,
+        (certificate, renewal): (Option<CertificateInfo>, Renewal),
+    ) -> Self {
         let Config {
             sources,
             watchdog,
@@ -101,6 +112,8 @@ impl<'s> RunningBox<'s> {
             drain_limit: Duration::from_millis(watchdog.drain_ms),
             black_box: black_box.clone(),
             reloader,
+            certificate,
+            renewal,
             state: BoxState::Starting,
             was_ready: false,
             changed: false,
@@ -128,6 +141,8 @@ impl<'s> RunningBox<'s> {
                     self.units.go_on_replacing();
                     self.units.replace_adopted();
                     self.go_on_reloading();
+                    let config = &self.reloader.setup().config;
+                    self.renewal.turn(config, last_tick);
                 }
             }
             self.tell();
@@ -182,6 +197,7 @@ impl<'s> RunningBox<'s> {
         match (report, assignment) {
             (FromWorker::Ready, _) => {
                 self.units.on_ready(whose);
+                self.units.tell_ended_sessions();
                 if let Some((_, model)) = self.next_model.take_if(|(next, _)| *next == whose) {
                     self.model = Some(model);
                 }
@@ -215,6 +231,13 @@ impl<'s> RunningBox<'s> {
                     self.traffic = traffic;
                 }
             }
+            (FromWorker::Certificate(certificate), Assignment::Gateway(_)) => {
+                // One that is about to serve says it as well as one that does.
+                self.certificate = Some(certificate);
+                self.changed = true;
+            }
+            (FromWorker::SessionEnded(ended), Assignment::Gateway(_)) => self.on_logout(ended),
+            (FromWorker::Order(order), Assignment::Gateway(_)) => self.on_order(order),
             (report, _) => tracing::warn!("a worker reported what is not its own: {report:?}"),
         }
     }
@@ -273,18 +296,6 @@ impl<'s> RunningBox<'s> {
         }
     }
 
-    fn no_such_unit(&self, name: &str) -> Reply {
-        let known: Vec<&str> = self.units.names().collect();
-        let hint = match crate::config::nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`? there are: {}", known.join(", ")),
-            None => format!("there are: {}", known.join(", ")),
-        };
-        Reply::Error {
-            error: format!("there is no unit `{name}`"),
-            hint: Some(hint),
-        }
-    }
-
     fn begin_drain(&mut self) {
         if self.drain.is_none() {
             tracing::info!("stopping");
@@ -333,11 +344,8 @@ impl<'s> RunningBox<'s> {
             self.state = status.state;
             match status.state {
                 BoxState::Ready => {
-                    tracing::info!(
-                        "box is ready: http://{}/  wire {}",
-                        status.http,
-                        status.wire
-                    );
+                    let page = page_address::of(&status);
+                    tracing::info!("box is ready: {page}  wire {}", status.wire);
                 }
                 BoxState::Degraded => {
                     tracing::warn!("box is degraded ({}); the rest goes on", missing(&status));
@@ -363,6 +371,11 @@ impl<'s> RunningBox<'s> {
         }
     }
 
+    /// Whether the gateway that serves wants TLS of its clients.
+    fn has_tls(&self) -> bool {
+        self.reloader.setup().config.tls.enabled
+    }
+
     fn status(&self) -> BoxStatus {
         let now = MonotonicNs::now();
         let listeners = self.units.listeners();
@@ -386,6 +399,10 @@ impl<'s> RunningBox<'s> {
             uptime_ms: now.since(self.identity.began).as_millis() as u64,
             http: address(Listeners::http_address),
             wire: address(Listeners::wire_address),
+            http_unix: listeners
+                .and_then(|listeners| listeners.http_unix_path())
+                .map(|path| path.display().to_string()),
+            tls: self.certificate.clone().filter(|_| self.has_tls()),
             units: self.units.statuses(now),
             sources: self
                 .sources

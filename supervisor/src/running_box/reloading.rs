@@ -4,13 +4,14 @@
 
 use super::RunningBox;
 use crate::black_box::Store;
-use crate::config::Config;
+use crate::config::{Config, Gateway};
 use crate::failure::Failure;
 use crate::orphans::sources_hash;
 use crate::reload::course::Course;
 use crate::reload::plan::{Change, Concern};
 use crate::reload::{Candidate, Setup, UnderWay, state_of};
 use crate::units::Work;
+use crate::unix_listener::set_mode;
 use crate::{logging, plans};
 use shm_layout::MonotonicNs;
 use shm_layout::control::{ReloadState, Role, Settings, UnitChange};
@@ -120,11 +121,13 @@ impl RunningBox<'_> {
             log,
             black_box,
             sources,
+            gateway,
             ..
         } = &setup.config;
         self.drain_limit = Duration::from_millis(watchdog.drain_ms);
         self.units.set_limits(restart, watchdog);
         logging::set_level(&log.level);
+        self.set_socket_mode(gateway);
         let launcher = self.units.launcher_mut();
         launcher.set_shared(restart.orphan_grace_ms, &log.level);
         launcher.segment().take_over(sources_hash(sources.iter()));
@@ -139,6 +142,15 @@ impl RunningBox<'_> {
         });
         for (source, config) in self.sources.iter_mut().zip(sources) {
             source.becomes(config);
+        }
+    }
+
+    /// The mode of the file at `gateway.http_unix`; systemd's own stays as it is.
+    fn set_socket_mode(&self, gateway: &Gateway) {
+        let path = gateway.http_unix.as_path();
+        let is_ours = self.reloader.setup().config.gateway.http_unix == path;
+        if is_ours && !path.as_os_str().is_empty() {
+            set_mode(path, gateway.unix_mode());
         }
     }
 

@@ -38,14 +38,28 @@ impl Units<'_> {
 
     /// Sends the status to the gateway, if one listens.
     pub fn tell_gateway(&self, status: &BoxStatus) {
-        let gateways = self
-            .units
-            .iter()
-            .filter(|unit| unit.plan.role == Role::Gateway);
-        for process in gateways.flat_map(Unit::processes) {
+        for process in self.gateways() {
             // One that does not keep up gets the next one; the watchdog sees to the rest.
             let _full = process.send(ToWorker::Status(Box::new(status.clone())));
         }
+    }
+
+    /// Tells every gateway, also one that is only about to take over, which logins were ended. All
+    /// of them: one may have been started between two.
+    pub fn tell_ended_sessions(&self) {
+        let ended = self.launcher.sessions().ended();
+        if ended.is_empty() {
+            return;
+        }
+        for process in self.gateways() {
+            let _full = process.send(ToWorker::SessionsEnded(ended.clone()));
+        }
+    }
+
+    fn gateways(&self) -> impl Iterator<Item = &Process> {
+        let units = self.units.iter();
+        let gateways = units.filter(|unit| unit.plan.role == Role::Gateway);
+        gateways.flat_map(Unit::processes)
     }
 
     /// Whether some unit never was ready and may still become it.

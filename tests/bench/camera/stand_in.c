@@ -4,6 +4,9 @@
  *   cc -shared -fPIC -O2 -o stand_in.so stand_in.c
  *   LD_PRELOAD=./stand_in.so STAND_IN_CLIP=clip.mjpeg STAND_IN_FPS=30 ustreamer -d /dev/video0 …
  *
+ * With STAND_IN_STAMP set it writes the time at which a frame was due over the digits behind `TS=` in the
+ * comment that the frame begins with: 16 hexadecimal ones, microseconds since 1970.
+ *
  * Only so that a neighbour that reads nothing but cameras gets the very frames that Wigwag plays from
  * a clip. One device, one reader, memory-mapped buffers, MJPEG of the clip's own size. A descriptor of
  * the device is a timer of the kernel: it is readable when a frame is due, so poll and select work.
@@ -32,6 +35,9 @@ static const char DEVICE[] = "/dev/video0";
 static uint8_t *clip;
 static size_t clip_size, frame_at[FRAMES_MAX + 1], frame_count, largest;
 static long fps = 30;
+static int is_stamping;
+/* When the timer started, nanoseconds since 1970, and how often it has expired since. */
+static uint64_t started_ns, expired;
 static int device = -1;
 static uint8_t *buffers[BUFFERS_MAX];
 static unsigned queue[BUFFERS_MAX], queued, buffer_count;
@@ -70,6 +76,7 @@ __attribute__((constructor)) static void start(void) {
     const char *path = getenv("STAND_IN_CLIP"), *pace = getenv("STAND_IN_FPS");
     if (path) read_clip(path);
     if (pace) fps = strtol(pace, NULL, 10);
+    is_stamping = getenv("STAND_IN_STAMP") != NULL;
     if (fps < 2) give_up("STAND_IN_FPS is below 2");
 }
 
@@ -212,13 +219,25 @@ static int give_buffer(const struct v4l2_buffer *buffer) {
     return 0;
 }
 
+/* Place of the digits: start of the picture, a comment's marker and length, the mark. */
+static void stamp(uint8_t *jpeg, size_t len) {
+    enum { MARK_AT = 6, DIGITS_AT = MARK_AT + 3, DIGITS = 16 };
+    if (!is_stamping || len < DIGITS_AT + DIGITS || memcmp(jpeg + MARK_AT, "TS=", 3)) return;
+    char digits[DIGITS + 1];
+    uint64_t us = (started_ns + expired * (1000000000 / (uint64_t)fps)) / 1000;
+    snprintf(digits, sizeof digits, "%016llx", (unsigned long long)us);
+    memcpy(jpeg + DIGITS_AT, digits, DIGITS);
+}
+
 static int take_frame(struct v4l2_buffer *buffer) {
     uint64_t due;
     if (!queued || read(device, &due, sizeof due) < 0) return refuse(EAGAIN);
+    expired += due;
     unsigned index = queue[0];
     memmove(queue, queue + 1, --queued * sizeof *queue);
     size_t frame = sequence % frame_count, len = frame_at[frame + 1] - frame_at[frame];
     memcpy(buffers[index], clip + frame_at[frame], len);
+    stamp(buffers[index], len);
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     buffer->index = index;
@@ -232,6 +251,10 @@ static int take_frame(struct v4l2_buffer *buffer) {
 
 static int set_timer(long every_ns) {
     struct itimerspec timer = {{0, every_ns}, {0, every_ns}};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    started_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    expired = 0;
     return timerfd_settime(device, 0, &timer, NULL);
 }
 

@@ -11,6 +11,7 @@ mod progress;
 mod recovery;
 mod report;
 mod ring;
+mod serving;
 mod statistics;
 
 use anyhow::{Result, bail};
@@ -38,6 +39,7 @@ fn run() -> Result<()> {
         Some((verb, rest)) if verb == "run" => measure(&Options::parse(rest)?),
         Some((verb, rest)) if verb == "ring-writer" => ring::peer::write(rest),
         Some((verb, rest)) if verb == "ring-reader" => ring::peer::read(rest),
+        Some((verb, rest)) if verb == "load" => serving::load::run(rest),
         _ => bail!("{}", options::USAGE),
     }
 }
@@ -64,6 +66,10 @@ fn measure(options: &Options) -> Result<()> {
         let running = RunningBox::start(options, "recovery")?;
         recovery = Some(recovery::measure(options, &running)?);
     }
+    let serving = options
+        .wants(Part::Serving)
+        .then(|| serving::measure(options))
+        .transpose()?;
     let disturbance = Disturbance::since(ticks, load_before);
     let quick = options.quick;
     let results = Results {
@@ -74,6 +80,7 @@ fn measure(options: &Options) -> Result<()> {
         latency,
         footprint,
         recovery,
+        serving,
     };
     let json = serde_json::to_string_pretty(&results)?;
     fs::write(options.folder.join("results.json"), json + "\n")?;

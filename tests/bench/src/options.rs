@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// How it is called.
 pub const USAGE: &str = "usage: wigwag-bench run --folder DIR --bin-dir DIR [--quick] \
-                         [--only ring,box,recovery] [--python PROGRAM] [--camera LIBRARY]";
+                         [--only ring,box,recovery,serving] [--python PROGRAM] [--camera LIBRARY]";
 
 /// One part of the measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +17,16 @@ pub enum Part {
     Box,
     /// Recovery after SIGKILL.
     Recovery,
+    /// Many clients.
+    Serving,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 3] = [
+    const ALL: [(&'static str, Self); 4] = [
         ("ring", Self::Ring),
         ("box", Self::Box),
         ("recovery", Self::Recovery),
+        ("serving", Self::Serving),
     ];
 }
 

@@ -80,8 +80,14 @@ impl Peer {
     /// Whether a snapshot over a new connection shows the camera.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        ask_snapshot(self.http, "/snapshot").is_ok_and(|answer| answer.headers.contains(LIVE))
+        is_live(self.http)
     }
+}
+
+/// Whether a snapshot of the one at `http` shows the camera.
+#[must_use]
+pub fn is_live(http: SocketAddr) -> bool {
+    ask_snapshot(http, "/snapshot").is_ok_and(|answer| answer.headers.contains(LIVE))
 }
 
 impl Drop for Peer {

@@ -102,3 +102,53 @@ fn own_camera_that_cannot_be_used_says_why() {
     says(&mut browser, "The camera was not allowed");
     test_box.stop();
 }
+
+/// Goal: on another machine than the box, where browsers give cameras to encrypted pages only, the
+/// own camera works as soon as TLS is on.
+/// Method: the page by a name that is not this machine's own, without TLS and with it.
+#[test]
+fn own_camera_works_from_another_machine_with_tls() {
+    const SOURCES: &str = "[gateway]\nhosts = [\"box.test\"]\n[sources.phone]\ntype = \"push\"\n\
+                           [infer]\nworkers = 1";
+    let port = |test_box: &TestBox| test_box.http().rsplit(':').next().unwrap().to_owned();
+    let plain = TestBox::builder("page_own_plain").config(SOURCES).start();
+    let clip = demo::write_clip(&plain.scratch(), demo::THUMB_UP);
+    let browser = BrowserPage::with_camera_and_name(&clip, "box.test");
+    let mut browser = browser.unwrap_or_else(|error| panic!("{error}"));
+    let connected = "window.wigwag?.connected && window.wigwag.source !== null";
+    let url = format!("http://box.test:{}/", port(&plain));
+    browser.go(&url).unwrap();
+    browser.wait_until(connected, DEADLINE).unwrap();
+    assert_eq!(browser.eval("window.isSecureContext").unwrap(), false);
+    browser.eval(USE).unwrap();
+    let told = format!("!document.getElementById('notice').hidden && ({TITLE})");
+    let told = browser.wait_until(&told, DEADLINE).unwrap();
+    assert_ne!(told, true, "it says why not");
+    plain.stop();
+
+    let test_box = TestBox::builder("page_own_tls")
+        .config(&format!("{SOURCES}\n[tls]\nenabled = true"))
+        .start();
+    let clip = demo::write_clip(&test_box.scratch(), demo::THUMB_UP);
+    let browser = BrowserPage::with_camera_and_name(&clip, "box.test");
+    let mut browser = browser.unwrap_or_else(|error| panic!("{error}"));
+    let url = format!("https://box.test:{}/", port(&test_box));
+    browser.go(&url).unwrap();
+    browser.wait_until(connected, DEADLINE).unwrap();
+    assert_eq!(browser.eval("window.isSecureContext").unwrap(), true);
+    browser.eval(USE).unwrap();
+    let pushed = "window.wigwag.camera.source === 'phone' && window.wigwag.camera.sent > 5";
+    browser.wait_until(pushed, DEADLINE).unwrap();
+    let thumb = "window.wigwag.overlayHands[0]?.gesture === 'Thumb_Up'";
+    browser.wait_until(thumb, DEADLINE).unwrap();
+    assert_eq!(test_box.source("phone").state, SourceState::Live);
+    let address = url.trim_start_matches("https://");
+    for request in browser.requests() {
+        let own = [format!("https://{address}"), format!("wss://{address}")];
+        let is_own = own.iter().any(|own| request.starts_with(own));
+        assert!(is_own, "{request} is not at {url}");
+    }
+    assert_eq!(browser.errors(), [""; 0], "in the console");
+    drop(browser);
+    test_box.stop();
+}

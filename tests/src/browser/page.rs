@@ -84,6 +84,24 @@ impl BrowserPage {
         Self::with_flags(&flags)
     }
 
+    /// The same with a camera that shows a clip, where the machine itself goes by another name too,
+    /// and the viewer goes on past warnings of certificates, as people do once for their box.
+    ///
+    /// # Errors
+    ///
+    /// As [`BrowserPage::open`].
+    pub fn with_camera_and_name(clip: &Path, name: &str) -> Result<Self, BrowserError> {
+        let mut file = OsString::from("--use-file-for-fake-video-capture=");
+        file.push(clip);
+        Self::with_flags(&[
+            "--use-fake-device-for-media-stream".into(),
+            "--use-fake-ui-for-media-stream".into(),
+            file,
+            format!("--host-resolver-rules=MAP {name} 127.0.0.1").into(),
+            "--ignore-certificate-errors".into(),
+        ])
+    }
+
     fn with_flags(flags: &[OsString]) -> Result<Self, BrowserError> {
         let process = BrowserProcess::start(flags)?;
         let devtools = Devtools::connect(&process.address, &process.socket_path)?;

@@ -51,6 +51,9 @@ fn call(address: &str, path: &str) -> Result<ureq::http::Response<Body>, ureq::E
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
         .max_idle_connections(0)
+        // A redirect is an answer like any other.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
         .timeout_connect(Some(DEADLINE))
         .timeout_recv_response(Some(DEADLINE))
         .build()

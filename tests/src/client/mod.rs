@@ -1,4 +1,5 @@
-//! Clients as users write them: HTTP, the multipart stream, server-sent events, WebSocket, the wire protocol.
+//! Clients as users write them: HTTP, the multipart stream, RTP, server-sent events, WebSocket, the wire
+//! protocol.
 //!
 //! Upstream: the tests. They know the protocols from their documents, not from the gateway's code,
 //! so that a change of either is noticed.
@@ -7,5 +8,7 @@ pub mod events;
 pub mod http;
 pub mod metrics;
 pub mod multipart;
+pub mod rtp;
+pub mod tls;
 pub mod websocket;
 pub mod wire;

@@ -36,6 +36,17 @@ impl MultipartStream {
     #[must_use]
     pub fn open(address: &str, source: &str) -> Self {
         let (content_type, body) = http::open(address, &format!("/stream/{source}"));
+        Self::of(&content_type, body)
+    }
+
+    /// The stream in the body of an answer.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    #[track_caller]
+    #[must_use]
+    pub fn of(content_type: &str, body: Streaming) -> Self {
         let boundary = content_type
             .strip_prefix("multipart/x-mixed-replace; boundary=")
             .unwrap_or_else(|| panic!("content type is `{content_type}`"));

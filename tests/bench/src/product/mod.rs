@@ -1,17 +1,19 @@
 //! A whole box of the real binaries, and what a client and the kernel say about it.
 //!
 //! - `running`: start, ask, stop.
-//! - `http`, `wire`: clients.
+//! - `http`, `wire`: clients; `pusher`: one that pushes.
 //! - `process`: memory and processor time of its processes.
 
 mod http;
 mod process;
+mod pusher;
 mod running;
 mod wire;
 
 pub use http::{EventStream, VideoStream, ask_snapshot, snapshot};
 pub use process::{Death, Load, pss_bytes};
-pub use running::{RunningBox, SOURCE};
+pub use pusher::{Pushed, WirePusher};
+pub use running::{RunningBox, SOURCE, Setup, hold_frames};
 pub use wire::{WireClient, WireMessage};
 
 use serde::Deserialize;

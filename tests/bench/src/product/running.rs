@@ -48,6 +48,15 @@ struct Status {
     units: Vec<Unit>,
 }
 
+/// What a box is to be.
+#[derive(Debug)]
+pub struct Setup {
+    /// Content of `hand.mjpeg` beside the configuration.
+    pub clip: Vec<u8>,
+    /// The configuration.
+    pub config: String,
+}
+
 /// A box that runs until this is dropped.
 #[derive(Debug)]
 pub struct RunningBox {
@@ -66,12 +75,25 @@ impl RunningBox {
     ///
     /// It does not come up; with the end of its log.
     pub fn start(options: &Options, purpose: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
         let clip = fs::read(options.demo_clip())
             .with_context(|| format!("cannot read {}", options.demo_clip().display()))?;
-        fs::write(folder.path().join("hand.mjpeg"), hold_frames(&clip)?)?;
+        let setup = Setup {
+            clip: hold_frames(&clip)?,
+            config: configuration(options),
+        };
+        Self::start_with(options, purpose, &setup)
+    }
+
+    /// The same with another clip and configuration.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_with(options: &Options, purpose: &str, setup: &Setup) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        fs::write(folder.path().join("hand.mjpeg"), &setup.clip)?;
         let config = folder.path().join("wigwag.toml");
-        fs::write(&config, configuration(options))?;
+        fs::write(&config, &setup.config)?;
         let log = fs::File::create(folder.path().join("log"))?;
         let instance = format!("bench-{purpose}-{}", std::process::id());
         let program = options.program("supervisor");
@@ -220,7 +242,11 @@ limit = 10000
 }
 
 /// The frames of the clip in which the hand is held open.
-fn hold_frames(clip: &[u8]) -> Result<Vec<u8>> {
+///
+/// # Errors
+///
+/// The clip is shorter than that.
+pub fn hold_frames(clip: &[u8]) -> Result<Vec<u8>> {
     let starts: Vec<usize> = clip
         .windows(3)
         .enumerate()

@@ -1,8 +1,9 @@
 //! The results as a Markdown page and as JSON.
 //!
 //! - `targets`: what was promised beside what was measured.
-//! - `tables`: everything else.
+//! - `tables`, `serving`: everything else.
 
+mod serving;
 mod tables;
 mod targets;
 
@@ -11,6 +12,7 @@ use crate::latency::LatencyResult;
 use crate::machine::{Disturbance, Machine};
 use crate::recovery::RecoveryResult;
 use crate::ring::RingResult;
+use crate::serving::ServingResults;
 use serde::{Deserialize, Serialize};
 
 /// All that was measured; a part that was not asked for is absent.
@@ -30,6 +32,8 @@ pub struct Results {
     pub footprint: Option<Vec<FootprintResult>>,
     /// SIGKILL → serving again.
     pub recovery: Option<RecoveryResult>,
+    /// Many clients.
+    pub serving: Option<ServingResults>,
 }
 
 impl Results {
@@ -49,6 +53,9 @@ impl Results {
         }
         if let Some(recovery) = &self.recovery {
             page += &tables::recovery(recovery);
+        }
+        if let Some(serving) = &self.serving {
+            page += &serving::tables(serving);
         }
         page
     }

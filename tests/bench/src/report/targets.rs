@@ -2,6 +2,7 @@
 
 use super::Results;
 use crate::ring::{RingResult, Transport};
+use crate::serving::{Kind, SCENARIOS, ServingResults};
 
 /// One promise: at most (or at least) `limit`, measured as `value`.
 struct Target {
@@ -60,6 +61,9 @@ pub(super) fn table(results: &Results) -> String {
     }
     box_targets(results, &mut targets);
     recovery_targets(results, &mut targets);
+    if let Some(serving) = &results.serving {
+        serving_targets(serving, &mut targets);
+    }
     let rows: String = targets.iter().map(Target::row).collect();
     format!("\n## Targets\n\n| what | target | measured | |\n|---|---|---|---|\n{rows}")
 }
@@ -156,4 +160,42 @@ fn recovery_targets(results: &Results, targets: &mut Vec<Target>) {
         recovery.model_load_ms.p50 + 50.0,
         recovery.infer_ms.p50,
     );
+}
+
+fn serving_targets(results: &ServingResults, targets: &mut Vec<Target>) {
+    let [few, many, stalled, most, thousand] = SCENARIOS.map(|scenario| scenario.name);
+    let of = |name| results.of(name, Kind::Wigwag);
+    for (name, limit) in [(few, 0.8), (many, 2.3)] {
+        if let Some(found) = of(name) {
+            let what = format!("capture → client, {name}, p50");
+            targets.push(Target::at_most(what, limit, found.age_ms.p50, " ms"));
+        }
+    }
+    if let Some(found) = of(many) {
+        let what = format!("processor time of capture + gateway, {many}");
+        targets.push(Target::at_most(what, 4.3, found.cpu_percent, " %"));
+    }
+    if let (Some(calm), Some(found)) = (of(few), of(stalled)) {
+        let ratio = found.age_ms.p50 / calm.age_ms.p50.max(f64::MIN_POSITIVE);
+        let what = format!("capture → client, {stalled}, beside {few}");
+        targets.push(Target::at_most(what, 1.1, ratio, " ×"));
+    }
+    for (name, least) in [(most, 29.5), (thousand, 4.9)] {
+        if let Some(found) = of(name) {
+            targets.push(Target {
+                what: format!("frames a second of the slowest client, {name}"),
+                at_least: true,
+                limit: least,
+                value: found.fps_min,
+                unit: "",
+            });
+        }
+    }
+    for push in &results.push {
+        let what = format!(
+            "push → prediction beyond the model's time, {} pushing, p50",
+            push.clients
+        );
+        targets.push(Target::at_most(what, 5.0, push.own_ms.p50, " ms"));
+    }
 }

@@ -1,0 +1,1 @@
+"""The commands `wigwag-view` and `wigwag-push`; `options` is what they share."""
