@@ -90,7 +90,8 @@ impl Fit {
             let is_its = |event: &&GestureEvent| {
                 let sequence = event.sequence.0;
                 same_gesture(event.held.gesture.as_str(), &gesture)
-                    && (first.saturating_sub(BEFORE_FRAMES)..=last + AFTER_FRAMES).contains(&sequence)
+                    && (first.saturating_sub(BEFORE_FRAMES)..=last + AFTER_FRAMES)
+                        .contains(&sequence)
             };
             let Some(index) = starts.iter().position(is_its) else {
                 fit.missed.push((gesture, first));

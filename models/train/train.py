@@ -7,7 +7,7 @@ model card that comes from here) and `reliability.png`. With the landmarks of si
 (`--other`: X [n, 126] the two lists of points, Y digit, hd whether a hand was found) the head is also
 measured on people, cameras and a country that it never saw; nothing of that is learnt from.
 
-One thread, about 3 minutes; the same inputs and library versions give the same file.
+One thread, about 2 minutes; the same inputs and library versions give the same file.
 
 Beside it: `sets.py` (what is learnt from), `poses.py` (features, variations), `network.py` (the
 arithmetic), `export.py` (the graph), `report.py` (the figures).

@@ -114,26 +114,27 @@ impl Access {
     }
 
     /// Where a request comes from that came over the connection of `peer`: from this machine only if
-    /// nothing says otherwise. A proxy on this machine speaks for others: a trusted one has to say
-    /// for whom, and one that is not trusted is not believed when it says that it is somebody here.
+    /// nothing says otherwise. A proxy on this machine speaks for others: one that is believed has
+    /// to say for whom, over a path only if it says anything, and one that is not is not believed
+    /// when it says that it is somebody here.
     #[must_use]
     pub fn whence(&self, peer: &Peer, headers: &HeaderMap) -> Whence {
-        let is_forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
-        let is_trusted = self.trusts(peer.address);
         if !peer.is_local {
-            Whence::Elsewhere
-        } else if headers.contains_key(FORWARDED_FOR) && (is_trusted || peer.is_unix) {
-            match self.walk(peer, headers) {
-                (client, true) if client.is_loopback() => Whence::Here,
-                (client, false) if client.is_loopback() => Whence::Unsaid,
-                _ => Whence::Elsewhere,
-            }
-        } else if is_trusted {
-            Whence::Unsaid
-        } else if is_forwarded {
-            Whence::Elsewhere
-        } else {
-            Whence::Here
+            return Whence::Elsewhere;
+        }
+        let is_forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
+        let is_direct = peer.is_unix && !is_forwarded;
+        if self.trusts_peer(peer) && !is_direct {
+            let says_for_whom = headers.contains_key(FORWARDED_FOR);
+            return match self.walk(peer, headers) {
+                (client, _) if !client.is_loopback() => Whence::Elsewhere,
+                (_, true) if says_for_whom => Whence::Here,
+                _ => Whence::Unsaid,
+            };
+        }
+        match is_forwarded {
+            true => Whence::Elsewhere,
+            false => Whence::Here,
         }
     }
 
@@ -285,6 +286,7 @@ mod tests {
             Peer::new(address, std::sync::Arc::default(), is_unix).at_listener(is_loopback)
         };
         let local = peer("127.0.0.1", false, true);
+        let path = peer("127.0.0.1", true, true);
         for (access, peer, header, expected) in [
             (&closed, &local, None, Here),
             (&closed, &peer("::ffff:127.0.0.1", false, true), None, Here),
@@ -331,7 +333,17 @@ mod tests {
                 Some(("x-forwarded-for", "unknown, 127.0.0.1")),
                 Unsaid,
             ),
-            (&closed, &peer("127.0.0.1", true, true), None, Here),
+            (&closed, &path, None, Here),
+            (&proxied, &path, None, Here),
+            (
+                &closed,
+                &path,
+                Some(("x-forwarded-for", "192.0.2.1")),
+                Elsewhere,
+            ),
+            (&closed, &path, Some(("x-forwarded-for", "127.0.0.1")), Here),
+            (&closed, &path, Some(("x-forwarded-for", "unknown")), Unsaid),
+            (&closed, &path, Some(("via", "1.1 proxy")), Unsaid),
         ] {
             let mut headers = HeaderMap::new();
             if let Some((name, value)) = header {

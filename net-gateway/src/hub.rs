@@ -87,6 +87,10 @@ pub struct ConnectionCounters {
     pub refused_address: AtomicU64,
     /// Failed calls of accept, for want of file descriptors or memory.
     pub accept_failures: AtomicU64,
+    /// Forms of the login that were too long, did not come in time, or were none.
+    pub forms_refused: AtomicU64,
+    /// Orders refused because too many waited for the supervisor.
+    pub orders_refused: AtomicU64,
     /// Clients refused because [`Limits::max_renditions`] was reached.
     pub renditions_refused: AtomicU64,
     /// What went wrong with TLS.

@@ -9,7 +9,9 @@
 //! listeners are fetched from there; where the system does not allow that, the gateway is ended
 //! and they are bound anew.
 
-use crate::config::{Config, Gateway};
+mod doors;
+
+use crate::config::Gateway;
 use crate::failure::Failure;
 use crate::orphans::{Orphan, end_all};
 use crate::passed::{Passed, PassedSocket};
@@ -110,26 +112,6 @@ impl Listeners {
     #[must_use]
     pub fn http_unix_path(&self) -> Option<&Path> {
         self.http_unix.as_ref().map(UnixListening::path)
-    }
-
-    /// Whether everybody whom these let in is allowed to be there: nobody comes from elsewhere, or
-    /// the config says who may.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::OpenDoor`] names the one that is open to nobody who is allowed in.
-    pub fn check_doors(&self, config: &Config) -> Result<(), Failure> {
-        let both = [("http", &self.http), ("wire", &self.wire)];
-        match config.open_door(both.map(|(key, listener)| (key, listener.address))) {
-            None => Ok(()),
-            Some((key, address)) => Err(Failure::OpenDoor {
-                address,
-                key,
-                is_passed: both
-                    .iter()
-                    .any(|(name, listener)| *name == key && listener.is_passed),
-            }),
-        }
     }
 
     /// Address of the page; with the real port where any was asked for.
@@ -293,7 +275,6 @@ fn bind(key: &'static str, address: SocketAddr) -> Result<Listener, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shm_layout::control::Permissions;
     use std::os::fd::AsRawFd;
 
     fn config(http: &str) -> Gateway {
@@ -359,37 +340,9 @@ mod tests {
         let (old, new) = (config("127.0.0.1:1"), config("127.0.0.1:2"));
         let listeners = Listeners::open(&old, passed, None).unwrap();
         assert_eq!(listeners.http_address(), address);
-        listeners.check_doors(&Config::default()).unwrap();
         let again = listeners.rebind(&old, &new).unwrap();
         assert_eq!(again.http_address(), address);
         assert_eq!(again.wire_address(), listeners.wire_address());
-    }
-
-    #[test]
-    fn socket_that_was_passed_for_others_needs_somebody_who_may_come() {
-        let socket = TcpListener::bind("0.0.0.0:0").unwrap();
-        let address = socket.local_addr().unwrap();
-        let passed = Passed {
-            http: Some(PassedSocket {
-                socket: socket.into(),
-                address,
-            }),
-            wire: None,
-            http_unix: None,
-        };
-        let listeners = Listeners::open(&config("127.0.0.1:1"), passed, None).unwrap();
-        let mut config = Config::default();
-        let failure = listeners.check_doors(&config).unwrap_err();
-        assert_eq!(
-            failure.to_string(),
-            format!(
-                "`gateway.http` is {address}, which other machines reach, and nobody is allowed \
-                 in (systemd passed it)"
-            )
-        );
-        assert!(failure.hint().is_some());
-        config.gateway.allow_anonymous = Permissions::all();
-        listeners.check_doors(&config).unwrap();
     }
 
     #[test]

@@ -11,8 +11,7 @@ use std::collections::VecDeque;
 use std::io;
 
 /// Most ended logins that are remembered; they are forgotten when they would have ended anyway.
-/// Only who has logged in can end a login, and a gateway lets each address do that a few times a
-/// minute only.
+/// Only who can log in can end one.
 const ENDED_MAX: usize = 4096;
 
 /// The book of one box.

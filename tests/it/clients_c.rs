@@ -1,6 +1,7 @@
 //! The example client in C, written from the protocol's byte table alone: it watches and pushes, and
 //! goes on after the gateway was killed.
 
+use crate::auth::guarded_box;
 use crate::clients::run;
 use crate::predictions::box_with_a_thumb;
 use serde_json::Value;
@@ -82,6 +83,30 @@ fn c_example_watches_and_goes_on_after_the_gateway_was_killed() {
     test_box.stop();
 }
 
+/// Goal: it gets in with a token, and is told that another one is wrong.
+#[test]
+fn c_example_gets_in_with_a_token() {
+    let (test_box, [watches, ..]) = guarded_box("c_token");
+    let program = compile(&test_box);
+    let [host, port] = address(&test_box);
+    let command = || {
+        let mut command = Command::new("timeout");
+        command.args([&*wait::DEADLINE.as_secs().to_string(), &program]);
+        command.args(["watch", &host, &port]).stdout(Stdio::piped());
+        command
+    };
+    let refused = command().env("WIGWAG_TOKEN", "wrong").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&refused.stdout);
+    assert!(told.starts_with("error 10 "), "{told}");
+    let mut watching = command().env("WIGWAG_TOKEN", &watches).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("frame ")));
+    signal(watching.id(), "TERM");
+    watching.wait().unwrap();
+    test_box.stop();
+}
+
 /// Goal: it pushes pictures, and gets each one's gesture under the picture's own number; what it asks
 /// for in vain ends it with the reason.
 #[test]
@@ -114,7 +139,8 @@ fn c_example_pushes_pictures() {
     let last = &predicted[9].1;
     assert_eq!(last["hands"][0]["gesture"], "Thumb_Up", "{told}");
 
-    let refused = Command::new(&program)
+    let refused = Command::new("timeout")
+        .args([&*wait::DEADLINE.as_secs().to_string(), &program])
         .args(["watch", &host, &port, "nobody"])
         .output()
         .unwrap();

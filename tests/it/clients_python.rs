@@ -1,6 +1,7 @@
 //! The Python package as users have it: installed by pip, and watching and pushing by itself while
 //! the gateway dies. Its own tests, with boxes that misbehave, are run here as well.
 
+use crate::auth::guarded_box;
 use crate::clients::run;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines};
@@ -162,6 +163,116 @@ with wigwag.watch('pattern0', host=sys.argv[1], port=int(sys.argv[2])) as stream
     // A new connection may begin with the frame that the old one ended with.
     assert!(sequences.is_sorted(), "{sequences:?}");
     assert!(test_box.unit("gateway").generation > 1);
+    test_box.stop();
+}
+
+/// Goal: a box with a certificate of its own is known by its fingerprint or by the certificate; any
+/// other is refused before a word is said, and so is a program that speaks no TLS.
+/// Method: watch and push by both, over a killed gateway; then a wrong fingerprint, and none.
+#[test]
+fn python_knows_the_boxs_own_certificate() {
+    const SCRIPT: &str = "import itertools, sys, wigwag
+from wigwag.frame_sources import open_source
+host, port, fingerprint, certificate, clip = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
+with wigwag.watch('hall', host=host, port=port, fingerprint=fingerprint) as stream:
+    for item in stream:
+        print(type(item).__name__, flush=True)
+        if stream.connections > 1 and isinstance(item, wigwag.Frame): break
+frames = itertools.cycle(open_source(clip).frames)
+for seen in wigwag.push(frames, 'phone', host='localhost', port=port, ca_file=certificate):
+    if seen.hands: break
+print(seen.hands[0].gesture)
+for how in ({'fingerprint': '00' * 32}, {'tls': True}, {}):
+    try: next(wigwag.watch(host=host, port=port, **how))
+    except wigwag.WigwagError as error: print(type(error).__name__, error)";
+    let builder = TestBox::builder("python_tls");
+    let clip = demo::write_clip(builder.scratch(), demo::THUMB_UP);
+    let toml = "[sources.hall]\ntype = \"pattern\"\n[sources.phone]\ntype = \"push\"\n\
+                [infer]\nworkers = 1\n[tls]\nenabled = true";
+    let test_box = builder.config(toml).start();
+    let fingerprint = test_box.status().tls.unwrap().fingerprint;
+    let folder = test_box.state_dir().join("wigwag");
+    let folder = folder.join(test_box.instance()).join("tls");
+    let certificate = folder.join("certificate.pem");
+    let files = [certificate.to_str().unwrap(), clip.to_str().unwrap()];
+    let arguments = [&[&*fingerprint][..], &files[..]].concat();
+    let mut program = Program::start(&test_box, SCRIPT, &arguments);
+    assert!(program.next().is_some());
+    signal(test_box.pid("gateway"), "KILL");
+    let told: Vec<String> = std::iter::from_fn(|| program.next())
+        .map(|words| words.join(" "))
+        .skip_while(|line| line != "Thumb_Up")
+        .collect();
+    program.succeeds();
+    let errors = ["CertificateError", "CertificateError", "RefusedError"];
+    assert_eq!(told.len(), 1 + errors.len(), "{told:?}");
+    for (line, error) in told[1..].iter().zip(errors) {
+        assert!(line.starts_with(error), "{told:?}");
+    }
+    assert!(
+        told[1].contains(&fingerprint),
+        "it says what it found: {told:?}"
+    );
+    assert!(told[3].contains("TLS"), "{told:?}");
+    test_box.stop();
+}
+
+/// Goal: the clients get in with a token, and have its roles; with a wrong one they are told.
+/// Method: a token counts also on the machine itself. The package and both commands with the tokens of a box; the commands find theirs in the
+/// environment and in a file.
+#[test]
+fn python_gets_in_with_a_token() {
+    const SCRIPT: &str = "import sys, wigwag
+host, port, clip, watches, pushes = sys.argv[1], int(sys.argv[2]), *sys.argv[3:]
+where = dict(host=host, port=port)
+print(wigwag.snapshot(token=watches, **where).source)
+print(next(wigwag.push([open(clip, 'rb').read()], 'own', token=pushes, **where)).number)
+try: next(wigwag.watch(token='wrong', **where))
+except wigwag.TokenError as error: print(error.code)
+try: next(wigwag.push([b''], 'own', token=watches, **where))
+except wigwag.TokenError as error: print(error.code)";
+    let (test_box, [watches, pushes, _]) = guarded_box("python_token");
+    let picture = test_box.scratch().join("hand.jpg");
+    std::fs::write(&picture, &demo::frames()[demo::THUMB_UP.start]).unwrap();
+    let picture = picture.to_str().unwrap();
+    let mut program = Program::start(&test_box, SCRIPT, &[picture, &watches, &pushes]);
+    let told: Vec<String> = std::iter::from_fn(|| program.next())
+        .map(|words| words.join(" "))
+        .collect();
+    program.succeeds();
+    assert_eq!(told, ["test", "0", "10", "11"]);
+
+    let wire = test_box.wire();
+    let command = |module: &str, arguments: &[&str]| {
+        let mut command = Command::new("timeout");
+        command
+            .args([&wait::DEADLINE.as_secs().to_string(), PYTHON])
+            .args(["-B", "-m", module, "--box", &wire])
+            .args(arguments)
+            .env("PYTHONPATH", package());
+        command
+    };
+    let mut view = command("wigwag.commands.view", &["--text", "--count", "1"]);
+    let seen = view.env("WIGWAG_TOKEN", &watches).output().unwrap();
+    assert!(seen.status.success(), "{seen:?}");
+    let file = test_box.scratch().join("token");
+    std::fs::write(&file, &pushes).unwrap();
+    let arguments = [
+        picture,
+        "--source",
+        "own",
+        "--token-file",
+        file.to_str().unwrap(),
+    ];
+    let pushed = command("wigwag.commands.push", &arguments)
+        .output()
+        .unwrap();
+    assert!(pushed.status.success(), "{pushed:?}");
+    let refused = view.env("WIGWAG_TOKEN", "wrong").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&refused.stderr);
+    let is_told = told.starts_with("error: ") && told.contains("hint: `supervisor token NAME");
+    assert!(is_told, "{told}");
     test_box.stop();
 }
 

@@ -153,7 +153,7 @@ except ssl.SSLError as error:
     assert_eq!(reply.header("location"), Some(there.as_str()));
     let mut program = WireClient::subscribe(&test_box.wire(), FRAMES, "cam");
     let told = program.message();
-    assert!(matches!(told, Message::Error { code: 12, .. }), "{told:?}");
+    assert!(matches!(told, Message::Error { code: 13, .. }), "{told:?}");
     assert_eq!(program.next_message(), None, "it is ended");
     let python = |version: &str| {
         let arguments = ["-Wignore", "-c", OLD, port(&http), version];

@@ -137,7 +137,7 @@ static void print_text(const struct message *message, uint32_t offset) {
 static int is_hopeless(uint64_t code) {
     switch (code) {
     case 1: case 2: case 3: case 4: case 5: case 9: case 10: case 11:
-    case 20: case 23: case 26: case 28: case 29: return 1;
+    case 13: case 20: case 23: case 26: case 28: case 29: return 1;
     default: return 0;
     }
 }

@@ -143,6 +143,18 @@ impl Denied {
         }
     }
 
+    /// The same for a client of the wire protocol.
+    #[must_use]
+    pub fn wire_hint(&self) -> String {
+        match self {
+            Self::Missing => {
+                "send AUTH with a token before all else; `supervisor token NAME` makes one"
+                    .to_owned()
+            }
+            _ => self.hint(),
+        }
+    }
+
     /// When to try again, if that is all it takes; seconds.
     #[must_use]
     pub fn retry_after_s(&self) -> Option<u64> {
@@ -202,6 +214,7 @@ mod tests {
                 (status, code)
             );
             assert!(!denied.hint().is_empty() && !denied.to_string().is_empty());
+            assert!(!denied.wire_hint().contains("/login"));
             let counters = DenialCounters::default();
             counters.count(&denied);
             let counted: Vec<_> = counters.all().filter(|(_, count)| *count == 1).collect();

@@ -242,7 +242,10 @@ impl Gatekeeper {
                 Ok(entry)
             }
             (Ok(_), _) => Err(Denied::WrongPassword),
-            (Err(passwords::Busy), _) => Err(Denied::Busy),
+            (Err(passwords::Busy), _) => {
+                lock(&self.attempts).forgive(address, MonotonicNs::now());
+                Err(Denied::Busy)
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Passwords that are checked at a time. One takes about 20 ms and 19 MiB.
 const AT_A_TIME: usize = 1;
@@ -33,7 +33,7 @@ pub struct Busy;
 
 /// Checks passwords.
 pub struct Passwords {
-    places: Semaphore,
+    places: Arc<Semaphore>,
     waiting: AtomicUsize,
     /// Random, for this process alone.
     key: [u8; 32],
@@ -53,7 +53,7 @@ impl Passwords {
     #[must_use]
     pub fn new(key: [u8; 32]) -> Self {
         Self {
-            places: Semaphore::new(AT_A_TIME),
+            places: Arc::new(Semaphore::new(AT_A_TIME)),
             waiting: AtomicUsize::new(0),
             key,
             remembered: Mutex::default(),
@@ -81,16 +81,15 @@ impl Passwords {
         password: &str,
     ) -> Result<bool, Busy> {
         let _waiting = Waiting::begin(&self.waiting).ok_or(Busy)?;
-        let _place = self.places.acquire().await.map_err(|_closed| Busy)?;
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let place = place.map_err(|_closed| Busy)?;
         if hash.is_some() && self.remembers(name, password, MonotonicNs::now()) {
             return Ok(true);
         }
         let asked = hash.map(Arc::from).or_else(|| self.nobodys.clone());
         let own = password.to_owned();
         let verify = move || asked.is_some_and(|hash| is_of(&own, &hash));
-        let is_right = tokio::task::spawn_blocking(verify)
-            .await
-            .map_err(|_| Busy)?;
+        let is_right = apart(place, verify).await?;
         let is_right = is_right && hash.is_some();
         if is_right && let Some(digest) = self.digest(name, password) {
             self.remember(digest, MonotonicNs::now());
@@ -122,6 +121,19 @@ impl Passwords {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Does it on a thread for what takes long. It keeps its place until it is done, also when whoever
+/// asked for it has left meanwhile.
+async fn apart<T: Send + 'static>(
+    place: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Busy> {
+    let work = move || {
+        let _place = place;
+        work()
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
 }
 
 fn is_of(password: &str, hash: &str) -> bool {
@@ -219,6 +231,27 @@ mod tests {
             (params.m_cost(), params.t_cost()),
             (usual.m_cost(), usual.t_cost())
         );
+    }
+
+    /// Goal: who asks and leaves, again and again, does not make many checks run at once.
+    /// Method: nobody waits any more for work that has begun; until it is over its place is taken.
+    #[test]
+    fn work_keeps_its_place_when_nobody_waits_for_it() {
+        in_runtime(async {
+            let places = Arc::new(Semaphore::new(1));
+            let place = Arc::clone(&places).acquire_owned().await.unwrap();
+            let (go_on, waits) = std::sync::mpsc::channel();
+            let work = apart(place, move || waits.recv().unwrap());
+            let given_up = tokio::select! {
+                biased;
+                _ = work => false,
+                () = tokio::task::yield_now() => true,
+            };
+            assert!(given_up);
+            assert_eq!(places.available_permits(), 0);
+            go_on.send(()).unwrap();
+            assert!(places.acquire().await.is_ok(), "and gives it back");
+        });
     }
 
     #[test]

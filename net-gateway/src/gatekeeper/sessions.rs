@@ -11,8 +11,9 @@ use std::collections::HashMap;
 /// Most ended logins that are remembered; as in the supervisor.
 const ENDED_MAX: usize = 4096;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Known {
+    name: String,
     used_s: u64,
     until_s: u64,
 }
@@ -30,7 +31,8 @@ pub struct Sessions {
 pub enum Use {
     /// The login was ended: it counts no more.
     Ended,
-    /// It counts. The one that was not used for longest had to go for it, if there were too many.
+    /// It counts. Another one had to go for it if there were too many: the one of the same name that
+    /// was not used for longest, else the one of all.
     Counts(Option<EndedSession>),
 }
 
@@ -58,19 +60,25 @@ impl Sessions {
             });
         }
         let too_many = is_new && self.known.len() >= self.max;
-        let evicted = too_many.then(|| self.least_used()).flatten();
+        let evicted = too_many.then(|| self.least_used(&ticket.name)).flatten();
         if let Some(evicted) = evicted {
             self.end(evicted, now_s);
         }
         let until_s = ticket.until_s(lifetimes);
-        let used_s = now_s;
-        self.known.insert(ticket.id, Known { used_s, until_s });
+        let known = Known {
+            name: ticket.name.clone(),
+            used_s: now_s,
+            until_s,
+        };
+        self.known.insert(ticket.id, known);
         Use::Counts(evicted)
     }
 
-    fn least_used(&self) -> Option<EndedSession> {
+    /// One of the same name, if there is any: who logs in again and again throws nobody else out.
+    fn least_used(&self, name: &str) -> Option<EndedSession> {
         let known = self.known.iter();
-        let (id, known) = known.min_by_key(|(id, known)| (known.used_s, **id))?;
+        let order = |(id, known): &(&SessionId, &Known)| (known.name != name, known.used_s, **id);
+        let (id, known) = known.min_by_key(order)?;
         Some(EndedSession {
             id: *id,
             until_s: known.until_s,
@@ -109,12 +117,16 @@ mod tests {
     };
 
     fn ticket(number: u8) -> Ticket {
+        ticket_of("ann", number)
+    }
+
+    fn ticket_of(name: &str, number: u8) -> Ticket {
         Ticket {
             id: [number; 32],
             began_s: 10,
             used_s: 10,
             fingerprint: [0; 16],
-            name: "ann".to_owned(),
+            name: name.to_owned(),
         }
     }
 
@@ -148,6 +160,20 @@ mod tests {
         assert_eq!(sessions.note(&ticket(1), 24, LIFETIMES), Use::Counts(None));
         // One that is idle for too long needs nobody to go.
         assert_eq!(sessions.note(&ticket(4), 123, LIFETIMES), Use::Counts(None));
+    }
+
+    #[test]
+    fn who_logs_in_again_and_again_throws_nobody_else_out() {
+        let mut sessions = Sessions::new(3, &[]);
+        sessions.note(&ticket_of("bob", 1), 20, LIFETIMES);
+        for number in 2..50 {
+            sessions.note(&ticket(number), 20 + u64::from(number), LIFETIMES);
+        }
+        let bobs = sessions.note(&ticket_of("bob", 1), 80, LIFETIMES);
+        assert_eq!(bobs, Use::Counts(None));
+        assert_eq!(sessions.count(), 3);
+        let cleo = sessions.note(&ticket_of("cleo", 60), 81, LIFETIMES);
+        assert_eq!(cleo, Use::Counts(Some(ended(48))), "the oldest of all");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shm_layout::control::{BoxOrder, BoxStatus};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// `?unit=NAME`: a unit as the status names it, or a kind of them.
 #[derive(Debug, Deserialize)]
@@ -93,6 +94,8 @@ fn order(hub: &Hub, peer: &Peer, order: BoxOrder) -> Result<Response, ApiError> 
     };
     tracing::info!("{} asked for {answer}", who(peer));
     if !hub.orders().put(order) {
+        let refused = &hub.connections().orders_refused;
+        refused.fetch_add(1, Ordering::Relaxed);
         return Err(ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "too many orders wait for the supervisor",

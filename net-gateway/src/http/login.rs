@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Serialize;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Longest form, in bytes: a name and a password, each percent-encoded.
@@ -48,7 +49,10 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let (name, secret) = read(&headers, body).await?;
+    let (name, secret) = read(&headers, body).await.inspect_err(|_| {
+        let refused = &hub.connections().forms_refused;
+        refused.fetch_add(1, Ordering::Relaxed);
+    })?;
     let gatekeeper = hub.gatekeeper();
     let logged_in = gatekeeper.log_in(peer.address, &name, &secret).await;
     let denied = match gatekeeper.counted(logged_in) {

@@ -196,6 +196,8 @@ impl Figures {
                 read(&connections.refused_address),
             ),
             ("max_renditions", read(&connections.renditions_refused)),
+            ("login_form", read(&connections.forms_refused)),
+            ("orders", read(&connections.orders_refused)),
         ]);
         let samples = refused.map(|(limit, count)| (vec![("limit", limit)], count));
         let help = "Clients and connections refused at a limit";

@@ -102,7 +102,7 @@ pub enum WireError {
     #[error("this port speaks TLS only: connect with TLS (the box has `tls.enabled = true`)")]
     NeedsTls,
     /// The client may not, or not yet.
-    #[error("{0}; {hint}", hint = .0.hint())]
+    #[error("{0}; {hint}", hint = .0.wire_hint())]
     Denied(#[from] Denied),
     /// A client that pushes is ended.
     #[error(transparent)]

@@ -148,10 +148,6 @@ pub enum FromWorker {
 }
 
 /// The work of one worker.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each process, and it is sent once"
-)]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Assignment {
     /// For a capture-worker.

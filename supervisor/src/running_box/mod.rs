@@ -2,14 +2,13 @@
 //!
 //! Upstream: [`crate::run`] sets it up. Downstream: [`Units`] acts on processes. Only this loop
 //! decides; every other thread just tells it what happened. `reloading` applies a changed
-//! configuration, `orders` carries out what clients of the gateway ask for.
+//! configuration, `requests` answers what is asked of the box.
 
-mod orders;
 mod reloading;
+mod requests;
 
 use crate::certificate::Renewal;
 use crate::config::{BlackBox, Config};
-use crate::control_socket::{Reply, Request};
 use crate::drain::{Drain, Step};
 use crate::event::{Event, Whose};
 use crate::herald::Herald;
@@ -231,13 +230,13 @@ impl<'s> RunningBox<'s> {
                     self.traffic = traffic;
                 }
             }
+            (FromWorker::SessionEnded(ended), Assignment::Gateway(_)) => self.on_logout(ended),
+            (FromWorker::Order(order), Assignment::Gateway(_)) => self.on_order(order),
             (FromWorker::Certificate(certificate), Assignment::Gateway(_)) => {
                 // One that is about to serve says it as well as one that does.
                 self.certificate = Some(certificate);
                 self.changed = true;
             }
-            (FromWorker::SessionEnded(ended), Assignment::Gateway(_)) => self.on_logout(ended),
-            (FromWorker::Order(order), Assignment::Gateway(_)) => self.on_order(order),
             (report, _) => tracing::warn!("a worker reported what is not its own: {report:?}"),
         }
     }
@@ -258,41 +257,6 @@ impl<'s> RunningBox<'s> {
             SourceState::Ended => tracing::info!("source {name} ended: {detail}"),
             SourceState::Waiting => tracing::info!("source {name} {detail}"),
             SourceState::Starting => tracing::debug!("source {name} starting: {detail}"),
-        }
-    }
-
-    fn on_request(&mut self, request: Request) -> Reply {
-        match request {
-            Request::Status => Reply::Status(Box::new(self.status())),
-            Request::Stop => {
-                self.begin_drain();
-                Reply::Stopping {
-                    pid: std::process::id(),
-                }
-            }
-            Request::Restart { .. } | Request::Reload if self.drain.is_some() => Reply::Error {
-                error: "the box is stopping".to_owned(),
-                hint: None,
-            },
-            Request::Reload => match self.reload() {
-                Ok(number) => Reply::Reloading { number },
-                Err(error) => Reply::Error {
-                    error,
-                    hint: Some("`supervisor status` shows how far it is".to_owned()),
-                },
-            },
-            Request::Restart { unit } => {
-                let replaced = self.units.restart(&unit);
-                if replaced.is_empty() {
-                    self.no_such_unit(&unit)
-                } else {
-                    Reply::Restarting(replaced)
-                }
-            }
-            Request::Outcome { unit, generation } => match self.units.outcome(&unit, generation) {
-                Some(outcome) => Reply::Outcome(outcome),
-                None => self.no_such_unit(&unit),
-            },
         }
     }
 

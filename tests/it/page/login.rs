@@ -6,8 +6,8 @@
 use super::{await_more_frames, browser};
 use crate::auth::guarded_box;
 use wigwag_tests::browser::BrowserPage;
-use wigwag_tests::process;
 use wigwag_tests::wait::DEADLINE;
+use wigwag_tests::{TestBox, process};
 
 #[track_caller]
 fn await_path(browser: &mut BrowserPage, path: &str) {
@@ -89,4 +89,33 @@ fn open_page_leads_to_the_login_when_its_login_has_ended() {
         .eval("fetch('logout', {method: 'POST', redirect: 'manual'})")
         .unwrap();
     await_path(&mut browser, "/login");
+}
+
+/// Goal: a browser shows pictures without the page: their address alone, and on the box's own pages;
+/// and pages of other sites cannot show them.
+/// Method: Chromium at the snapshot's address, and the snapshot as a picture on the page of its own
+/// box and on an empty page, which is of another origin.
+#[test]
+fn pictures_are_shown_at_their_address_and_not_on_foreign_pages() {
+    let mut browser = browser();
+    let test_box = TestBox::start("page_picture");
+    let address = test_box.http();
+    browser
+        .go(&format!("http://{address}/snapshot/pattern0"))
+        .unwrap();
+    let shown = "document.images[0]?.naturalWidth ?? 0";
+    browser.wait_until(shown, DEADLINE).unwrap();
+    let look = format!(
+        "new Promise((done) => {{
+           const picture = new Image();
+           picture.onload = () => done('shown');
+           picture.onerror = () => done('refused');
+           picture.src = 'http://{address}/snapshot/pattern0';
+         }})"
+    );
+    browser.go(&format!("http://{address}/login")).unwrap();
+    assert_eq!(browser.eval(&look).unwrap(), "shown");
+    // A page without a policy of its own that would forbid it.
+    browser.go("about:blank").unwrap();
+    assert_eq!(browser.eval(&look).unwrap(), "refused");
 }

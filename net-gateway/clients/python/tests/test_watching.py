@@ -96,7 +96,7 @@ class Watching(unittest.TestCase):
 
     def test_what_will_not_pass_is_raised(self) -> None:
         cases: list[tuple[int, type[wigwag.BoxError]]] = [
-            *((code, wigwag.RefusedError) for code in (1, 2, 3, 4, 23, 26, 28, 29)),
+            *((code, wigwag.RefusedError) for code in (1, 2, 3, 4, 13, 23, 26, 28, 29)),
             *((code, wigwag.UnknownSourceError) for code in (5, 20)),
             *((code, wigwag.TokenError) for code in (9, 10, 11)),
         ]

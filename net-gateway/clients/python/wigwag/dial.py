@@ -95,7 +95,8 @@ def _agree(sock: ssl.SSLSocket, endpoint: Endpoint, deadline: float, waker: Wake
         except ssl.SSLCertVerificationError as error:
             raise CertificateError(
                 f"the certificate of {endpoint} is not trusted: {error.verify_message}",
-                "give the fingerprint that the box prints at its start, or a file with its CA",
+                "give the fingerprint that `supervisor address` shows on the box, or a file with "
+                "the certificate of who signed it",
             ) from error
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError) as error:
             raise LostError("it ended the connection before TLS was agreed on") from error

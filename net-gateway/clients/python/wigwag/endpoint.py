@@ -1,7 +1,8 @@
 """Where a box is, and how it is known to be the right one. Opens nothing.
 
 With `tls=True` the system's certificate authorities decide, with `ca_file` those in a file. A box
-that made its own certificate is known by its `fingerprint` instead, which it prints at its start.
+that made its own certificate is known by its `fingerprint` instead, which `supervisor address`
+shows there.
 """
 
 import hashlib
@@ -53,7 +54,7 @@ class Endpoint:
             raise CertificateError(
                 f"the certificate of {self} has the fingerprint {found.hex(':').upper()}, "
                 "not the expected one",
-                "if the box has a new certificate, take the fingerprint that it printed",
+                "if it has a new certificate, `supervisor address` there shows the fingerprint",
             )
 
 

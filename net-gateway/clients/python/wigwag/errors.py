@@ -8,6 +8,7 @@ from typing import Final, Optional
 
 # Codes of ERROR that mean: not like this. Source: WIRE.md, "Error codes".
 _TOKEN_CODES: Final = frozenset({9, 10, 11})
+_NEEDS_TLS_CODE: Final = 13
 _SOURCE_CODES: Final = frozenset({5, 20})
 _HOPELESS_CODES: Final = frozenset({1, 2, 3, 4, 23, 26, 28, 29})
 # What may take its time: someone else must go first, or attempts are limited.
@@ -64,7 +65,11 @@ class TokenError(BoxError):
 def hopeless(code: int, text: str) -> Optional[BoxError]:
     """The error to raise for an ERROR of the box; `None` where trying again makes sense."""
     if code in _TOKEN_CODES:
-        return TokenError(code, text, "give the token of a role that allows this")
+        return TokenError(
+            code, text, "`supervisor token NAME --roles watch,push` on the box makes one"
+        )
+    if code == _NEEDS_TLS_CODE:
+        return RefusedError(code, text, "tls=True, or --tls; or give its fingerprint")
     if code in _SOURCE_CODES:
         return UnknownSourceError(code, text, "`supervisor status` on the box names its sources")
     if code in _HOPELESS_CODES:

@@ -49,8 +49,8 @@ def parser(program: str, about: str, examples: str) -> argparse.ArgumentParser:
     box.add_argument(
         "--fingerprint",
         metavar="SHA256",
-        help="the same by the certificate's fingerprint, which a box with a certificate of its "
-        "own prints at its start",
+        help="the same by the certificate's fingerprint, for a box with a certificate of its own; "
+        "`supervisor address` shows it there",
     )
     return made
 
