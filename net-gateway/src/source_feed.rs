@@ -3,12 +3,13 @@
 //! Upstream: [`crate::pump`] offers each picture once, and [`crate::server`] fans it out.
 //! Downstream: [`crate::picture_feed`] has what each client gets.
 
+pub use steady::SteadyPrediction;
+
 use crate::clients::{ByProtocol, Protocol};
 use crate::picture_feed::{FrameWatch, Picture, PictureFeed};
 use crate::stopping::Stopping;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use steady::SteadyPrediction;
 
 /// What happened at one source since the gateway started.
 #[derive(Debug, Default)]

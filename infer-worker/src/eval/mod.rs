@@ -14,6 +14,7 @@ pub mod told;
 use crate::agree::reference::ReferenceHand;
 use crate::agree::{cpu_time, prediction};
 use crate::fractions::to_pixels;
+use crate::hand::identity;
 use crate::hand::{Landmarks, bounds, distance};
 use crate::image::mjpeg::Clip;
 use crate::model::RunError;
@@ -126,7 +127,9 @@ fn add_clip(
                 report.tally.add(gesture, answer(nearest(&outcome, hand)));
             }
         }
-        previous = Some(prediction(sequence, outcome));
+        let mut now = prediction(sequence, outcome);
+        identity::carry(previous.as_ref(), &mut now);
+        previous = Some(now);
     }
     Ok(())
 }

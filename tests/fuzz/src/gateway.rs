@@ -18,9 +18,11 @@ use net_gateway::picture_feed::Picture;
 use net_gateway::push::inspect::inspect;
 use net_gateway::push::{Desk, Press};
 use net_gateway::socket::Socket;
+use net_gateway::source_feed::SteadyPrediction;
 use net_gateway::{http, wire};
 use shm_layout::control::{AccessEntry, AccessRules, Permissions, PushLimits, SourceName};
 use shm_layout::layout::{Geometry, RingGeometry};
+use shm_layout::prediction::Motion;
 use shm_layout::{Generation, Hand, Label, MonotonicNs, Prediction, Segment, Sequence, wall_us};
 use socket2::SockRef;
 use std::cell::RefCell;
@@ -331,7 +333,7 @@ fn hub() -> Hub {
         .with_desk(Desk::new(&sources));
     offer(&hub, MonotonicNs::now().0);
     if let Some(feed) = hub.sources().first() {
-        feed.set_latest_prediction(prediction());
+        feed.set_latest_prediction(SteadyPrediction::late(prediction()));
     }
     hub
 }
@@ -365,7 +367,11 @@ fn prediction() -> Prediction {
         height_px: 48,
         model: [0xAB; 32],
         detected: true,
+        looks: 0,
+        lost: Vec::new(),
         hands: vec![Hand {
+            id: 28,
+            motion: Motion::default(),
             gesture: Label::new("Thumb_Up").expect("a label"),
             score: 0.9,
             right_probability: 0.9,

@@ -54,7 +54,7 @@ fn check_subscribe(bytes: &[u8]) {
     let Ok(Some((
         Subscribe {
             frames,
-            predictions,
+            wants,
             source,
         },
         used,
@@ -62,7 +62,7 @@ fn check_subscribe(bytes: &[u8]) {
     else {
         return;
     };
-    let want = u8::from(frames) | u8::from(predictions) << 1;
+    let want = u8::from(frames) | u8::from(wants.predictions) << 1 | u8::from(wants.gestures) << 2;
     let body = [&[1, 1, 0, 0, want, source.len() as u8], source.as_bytes()].concat();
     let again = [&(body.len() as u32).to_be_bytes()[..], &body].concat();
     assert_eq!(&bytes[..used], again);
