@@ -114,17 +114,15 @@ impl Access {
     }
 
     /// Where a request comes from that came over the connection of `peer`: from this machine only if
-    /// nothing says otherwise. A proxy on this machine speaks for others: one that is believed has
-    /// to say for whom, over a path only if it says anything, and one that is not is not believed
-    /// when it says that it is somebody here.
+    /// nothing says otherwise. A proxy on this machine speaks for others: one that is believed, and
+    /// whoever comes over a path, has to say for whom; one that is not is not believed when it says
+    /// that it is somebody here.
     #[must_use]
     pub fn whence(&self, peer: &Peer, headers: &HeaderMap) -> Whence {
         if !peer.is_local {
             return Whence::Elsewhere;
         }
-        let is_forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
-        let is_direct = peer.is_unix && !is_forwarded;
-        if self.trusts_peer(peer) && !is_direct {
+        if self.trusts_peer(peer) {
             let says_for_whom = headers.contains_key(FORWARDED_FOR);
             return match self.walk(peer, headers) {
                 (client, _) if !client.is_loopback() => Whence::Elsewhere,
@@ -132,7 +130,7 @@ impl Access {
                 _ => Whence::Unsaid,
             };
         }
-        match is_forwarded {
+        match FORWARDING.iter().any(|name| headers.contains_key(name)) {
             true => Whence::Elsewhere,
             false => Whence::Here,
         }
@@ -333,8 +331,8 @@ mod tests {
                 Some(("x-forwarded-for", "unknown, 127.0.0.1")),
                 Unsaid,
             ),
-            (&closed, &path, None, Here),
-            (&proxied, &path, None, Here),
+            (&closed, &path, None, Unsaid),
+            (&proxied, &path, None, Unsaid),
             (
                 &closed,
                 &path,

@@ -19,7 +19,8 @@ use crate::tls::{self, keeper::Keeper};
 use crate::traffic::Figures;
 use shm_layout::MonotonicNs;
 use shm_layout::control::{
-    Assignment, FD_HTTP, FD_HTTP_UNIX, FD_WIRE, FromWorker, GatewayAssignment, TrafficReport,
+    Assignment, EndedSession, FD_HTTP, FD_HTTP_UNIX, FD_WIRE, FromWorker, GatewayAssignment,
+    TrafficReport,
 };
 use shm_layout::exit::ExitReason;
 use shm_layout::process_table::{Counter, Stage};
@@ -159,11 +160,8 @@ fn pass_on_orders_and_logins(worker: &Worker, hub: &Hub) {
     let gatekeeper = hub.gatekeeper();
     let ended = gatekeeper.take_ended();
     hub.end_logins(&ended);
-    for session in ended {
-        if !worker.send(FromWorker::SessionEnded(session)) {
-            gatekeeper.tell_again(session);
-        }
-    }
+    let is_untold = |session: &EndedSession| !worker.send(FromWorker::SessionEnded(*session));
+    gatekeeper.told_all_but(ended.into_iter().filter(is_untold).collect());
     let elsewhere = worker.take_ended_sessions();
     gatekeeper.end_elsewhere(&elsewhere);
     hub.end_logins(&elsewhere);

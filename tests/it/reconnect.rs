@@ -70,7 +70,7 @@ fn event_stream_goes_on_after_the_gateway_was_killed() {
     let mut browser = BrowserPage::blank().unwrap_or_else(|error| panic!("{error}"));
     let test_box = TestBox::builder("events_reconnect").source("clip:").start();
     let address = test_box.http();
-    browser.go(&format!("http://{address}/healthz")).unwrap();
+    browser.go(&format!("http://{address}/")).unwrap();
     let listen = "window.heard = []; window.opened = 0;
         window.events = new EventSource('/api/v1/events');
         events.onopen = () => { opened += 1; };

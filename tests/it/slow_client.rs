@@ -40,7 +40,7 @@ fn box_with_clip(name: &str) -> TestBox {
 /// Opens `path` and never reads from it.
 fn deaf_http(address: &str, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: box\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     stream
 }
 

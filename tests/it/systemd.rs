@@ -65,7 +65,7 @@ fn words_until(socket: &UnixDatagram, wanted: &str) -> Vec<String> {
 fn ask(address: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("somebody always listens");
     stream.set_read_timeout(Some(wait::DEADLINE)).unwrap();
-    let question = b"GET /healthz HTTP/1.1\r\nHost: box\r\nConnection: close\r\n\r\n";
+    let question = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(question).unwrap();
     stream
 }

@@ -145,20 +145,22 @@ fn path_that_systemd_passed_is_served() {
     assert!(socket.exists(), "it is systemd's");
 }
 
-/// Goal: a proxy's program of any kind can connect; curl's answer says which form an error has.
+/// Goal: a proxy that does not say for whom it asks opens the box to nobody, and is told so; one that
+/// asks for this machine itself has all that is open here.
 #[test]
-fn refusals_at_the_path_are_the_same_as_elsewhere() {
+fn proxy_has_to_say_for_whom_it_asks() {
     let test_box = TestBox::builder("unix_refuse")
         .config(&config("p.sock", "600"))
         .start();
     let socket = test_box.scratch().join("p.sock");
-    let arguments = [
-        "-sS",
-        "--unix-socket",
-        socket.to_str().unwrap(),
-        "http://x/none",
-    ];
-    let refused = text(&run("curl", "curl", &arguments));
+    let silent = ["-sS", "--unix-socket", socket.to_str().unwrap()];
+    let url = "http://x/api/v1/status";
+    let refused = text(&run("curl", "curl", &[&silent[..], &[url]].concat()));
     assert!(refused.starts_with("{\"error\":"), "{refused}");
+    assert!(refused.contains("X-Forwarded-For"), "{refused}");
+    let here = ["X-Forwarded-For: 127.0.0.1"];
+    assert!(get(&socket, "/api/v1/status", &here).is_some());
+    let there = ["X-Forwarded-For: 192.0.2.7"];
+    assert!(get(&socket, "/api/v1/status", &there).is_none());
     test_box.stop();
 }

@@ -54,14 +54,18 @@ impl Gatekeeper {
         Ok(self.logged_in(&ticket, now_s))
     }
 
-    /// Ends a login; nobody comes with it again, neither here nor at a gateway after this one.
-    pub fn log_out(&self, login: Login) {
+    /// Ends a login; nobody comes with it again, neither here nor, once this returns, at a gateway
+    /// after this one.
+    pub async fn log_out(&self, login: Login) {
         let session = EndedSession {
             id: login.id,
             until_s: login.until_s,
         };
+        let mut told = self.told.subscribe();
         lock(&self.sessions).end(session, now_s());
         lock(&self.ended).push(session);
+        let is_untold = || lock(&self.ended).iter().any(|it| it.id == session.id);
+        while told.changed().await.is_ok() && is_untold() {}
     }
 
     /// Takes in which logins were ended at other gateways.
@@ -79,9 +83,10 @@ impl Gatekeeper {
         std::mem::take(&mut *lock(&self.ended))
     }
 
-    /// Puts one back that could not be told to the supervisor.
-    pub fn tell_again(&self, session: EndedSession) {
-        lock(&self.ended).push(session);
+    /// The supervisor was told of those that were taken, but for `untold`.
+    pub fn told_all_but(&self, untold: Vec<EndedSession>) {
+        lock(&self.ended).extend(untold);
+        self.told.send_replace(());
     }
 
     /// The cookie in the place of the one that a request came with, once that is worth it.

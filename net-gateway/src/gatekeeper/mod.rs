@@ -43,6 +43,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use ticket::{Lifetimes, Ticket};
+use tokio::sync::watch;
 
 /// A request, as far as it says who it is from.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +72,8 @@ pub struct Gatekeeper {
     passwords: Passwords,
     /// Ended here, and not yet told to the supervisor.
     ended: Mutex<Vec<EndedSession>>,
+    /// Changes when the supervisor was told.
+    told: watch::Sender<()>,
     denials: DenialCounters,
     logins: AtomicU64,
 }
@@ -106,6 +109,7 @@ impl Gatekeeper {
             sessions: Mutex::new(Sessions::new(rules.max_sessions, &ended)),
             passwords: Passwords::new(random()?),
             ended: Mutex::default(),
+            told: watch::Sender::default(),
             denials: DenialCounters::default(),
             logins: AtomicU64::new(0),
         })
@@ -307,6 +311,7 @@ impl Default for Gatekeeper {
             sessions: Mutex::new(Sessions::new(0, &[])),
             passwords: Passwords::new([0; 32]),
             ended: Mutex::default(),
+            told: watch::Sender::default(),
             denials: DenialCounters::default(),
             logins: AtomicU64::new(0),
         }

@@ -6,6 +6,7 @@ use crate::gatekeeper::logins::LoggedIn;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params, PasswordHasher};
 use axum::http::{HeaderName, HeaderValue};
+use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use shm_layout::control::AccessEntry;
 
@@ -266,10 +267,17 @@ fn login_goes_on_at_the_next_gateway_and_ends_for_good() {
         ["watch", "push", "control"],
         "roles are those of now"
     );
-    keeper.log_out(with(&keeper).login().unwrap());
+    let mut logged_out = std::pin::pin!(keeper.log_out(with(&keeper).login().unwrap()));
+    let mut is_done = || logged_out.as_mut().now_or_never().is_some();
+    assert!(!is_done(), "the supervisor does not know it");
     assert_eq!(with(&keeper).name(), None);
     let ended = keeper.take_ended();
     assert_eq!(ended.len(), 1);
+    keeper.told_all_but(ended.clone());
+    assert!(!is_done(), "nor after it was told in vain");
+    assert_eq!(keeper.take_ended(), ended);
+    keeper.told_all_but(Vec::new());
+    assert!(is_done());
     next.end_elsewhere(&ended);
     assert_eq!(with(&next).name(), None);
     assert_eq!(with(&seeded(ended)).name(), None);

@@ -27,6 +27,8 @@ use std::time::Duration;
 const FORM_BYTES_MAX: usize = 4096;
 /// Longest time for a form to come.
 const FORM_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait until the supervisor heard of a logout; here it holds at once.
+const LOGOUT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Where to go after logging in.
 const PAGE_PATH: &str = "/";
 /// What stands in the page for what is wrong.
@@ -83,7 +85,8 @@ pub async fn post(
 /// `POST /logout`: ends the login, and with it everything that is open on it.
 pub async fn logout(State(hub): State<Arc<Hub>>, Extension(peer): Extension<Peer>) -> Response {
     if let Some(login) = peer.caller.login() {
-        hub.gatekeeper().log_out(login);
+        let logged_out = hub.gatekeeper().log_out(login);
+        let _in_time = tokio::time::timeout(LOGOUT_TIMEOUT, logged_out).await;
     }
     leave(LOGIN_PATH, cookie(&hub, None, peer.is_secure))
 }

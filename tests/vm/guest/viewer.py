@@ -44,7 +44,7 @@ class Viewer:
         self.link = socket.create_connection(address, timeout=60)
         # A source may be silent for long; only the box may end the connection.
         self.link.settimeout(None)
-        request = f"GET /stream/{source} HTTP/1.1\r\nHost: vm\r\n\r\n"
+        request = f"GET /stream/{source} HTTP/1.1\r\nHost: localhost\r\n\r\n"
         self.link.sendall(request.encode())
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
