@@ -1,6 +1,6 @@
 //! The confusion matrix as a picture: a row for each class, a column for each label.
 //!
-//! Neighbours: the command line writes what [`png`] gives to a file; the counts come from
+//! Neighbours: the command line writes what [`png()`] gives to a file; the counts come from
 //! [`super::tally`]. A cell is the darker, the larger its share of the row; right answers are blue,
 //! wrong ones red.
 
