@@ -8,8 +8,9 @@ use net_gateway::drawing::decode::Decoder;
 use net_gateway::jpeg::Encoder;
 use net_gateway::push::inspect::{JpegFacts, inspect};
 use net_gateway::rendition::Rendition;
+use net_gateway::rendition::overlay::DrawnHand;
 use net_gateway::rendition::render::{Rendered, Renderer};
-use shm_layout::{Hand, Label};
+use shm_layout::Label;
 
 /// The default limits of a pushed source.
 const SIDE_PX_MAX: u32 = 1280;
@@ -136,7 +137,7 @@ fn encoded(canvas: &Canvas) {
 }
 
 /// Hands anywhere: their places are bytes of the picture.
-fn hands(bytes: &[u8]) -> Vec<Hand> {
+fn hands(bytes: &[u8]) -> Vec<DrawnHand> {
     let number = |at: usize| {
         let four = std::array::from_fn(|index| bytes.get(at * 4 + index).copied().unwrap_or(0));
         match at % 3 {
@@ -144,15 +145,15 @@ fn hands(bytes: &[u8]) -> Vec<Hand> {
             _ => f32::from(four[0]) / 200.0 - 0.1,
         }
     };
-    vec![Hand {
-        gesture: Label::new("Victory").expect("a label"),
-        score: number(3),
-        right_probability: number(4),
-        presence: 1.0,
-        rect: std::array::from_fn(|index| number(5 + index)),
+    vec![DrawnHand {
         landmarks: std::array::from_fn(|point| {
             std::array::from_fn(|axis| number(point * 3 + axis))
         }),
+        rect: std::array::from_fn(|index| number(5 + index)),
+        is_right: number(4) > 0.5,
+        gesture: Label::new("Victory"),
+        progress: number(2),
+        score: Some(number(3)),
     }]
 }
 
