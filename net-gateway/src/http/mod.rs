@@ -239,7 +239,10 @@ async fn add_security_headers(mut response: Response, is_shared: bool) -> Respon
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Where scripts could run in what is answered, a stricter one says what they may do.
-    let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    // A browser that opens a picture by itself centres and fits it by styles of its own.
+    let nothing = HeaderValue::from_static(
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    );
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(nothing);
