@@ -3,10 +3,9 @@
 //! Neighbours: `keys` calls it for its tables; `crate::credentials` makes what stands in them.
 
 use super::document::Document;
-use super::keys::{Options, table_of};
+use super::keys::{Options, named_tables};
 use super::section::Section;
 use super::setting::Setting;
-use super::source::{NAME_RULE, is_name};
 use super::{Config, ConfigError};
 use crate::credentials;
 use shm_layout::control::{AccessEntry, Permission, Permissions};
@@ -31,29 +30,20 @@ pub(super) fn access(
     let (Some(document), Some(table)) = (document, table) else {
         return Ok(());
     };
-    let mut named: Vec<_> = table.iter().collect();
-    named.sort_by_key(|(name, _)| name.span().start);
-    for (name, value) in named {
-        let wrong = |problem: String, hint: Option<String>| ConfigError::Wrong {
-            place: document.place(&name.span()),
-            problem,
-            hint,
-        };
-        let text = name.get_ref();
-        if !is_name(text) {
-            let problem = format!("access name `{text}`, expected {NAME_RULE}");
-            return Err(wrong(problem, None));
-        }
-        let path = format!("access.{text}");
-        let table = table_of(document, &path, value)?;
-        let mut section = Section::new(&path, Some((document, table)), options, settings);
-        let entry = entry(&mut section, text)?;
+    for named in named_tables(document, "access", "access", table)? {
+        let (path, name) = (&named.path, named.name);
+        let mut section = Section::new(path, Some((document, named.table)), options, settings);
+        let entry = entry(&mut section, name)?;
         section.finish()?;
         if entry.token_sha256.is_none() && entry.password_argon2.is_none() {
             let problem = format!("`{path}` has neither `token_sha256` nor `password_argon2`");
             let hint =
-                format!("`supervisor token {text}` or `supervisor password {text}` makes it");
-            return Err(wrong(problem, Some(hint)));
+                format!("`supervisor token {name}` or `supervisor password {name}` makes it");
+            return Err(ConfigError::Wrong {
+                place: document.place(&named.span),
+                problem,
+                hint: Some(hint),
+            });
         }
         config.access.push(entry);
     }

@@ -10,11 +10,13 @@ use super::gateway_keys::gateway;
 use super::rtp_keys::outputs;
 use super::section::{Section, unknown_key};
 use super::setting::Setting;
+use super::source::{NAME_RULE, is_name};
 use super::source_keys::sources;
 use super::steady_keys::{gestures, steady};
 use super::tls_keys::tls;
 use super::{Config, ConfigError};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -83,6 +85,9 @@ pub(crate) fn load_text(path: &str, text: &str, options: &Options) -> Result<Loa
     load_document(Some(&Document::from_text(path, text)), options)
 }
 
+/// Reads the keys of one table.
+type Reader = fn(&mut Section<'_>, &mut Config) -> Result<(), ConfigError>;
+
 fn load_document(document: Option<&Document>, options: &Options) -> Result<Loaded, ConfigError> {
     let root = document.map(Document::parse).transpose()?;
     let mut loaded = Loaded::default();
@@ -96,36 +101,74 @@ fn load_document(document: Option<&Document>, options: &Options) -> Result<Loade
             tables.insert(key.get_ref(), table);
         }
     }
-    let Loaded { config, settings } = &mut loaded;
     let table = |name| tables.get(name).copied();
+    let section = |name: &'static str, read: Reader, loaded: &mut Loaded| {
+        let found = document.zip(table(name));
+        let mut section = Section::new(name, found, options, &mut loaded.settings);
+        read(&mut section, &mut loaded.config)?;
+        section.finish()
+    };
+    let Loaded { config, settings } = &mut loaded;
     sources(document, table("sources"), options, config, settings)?;
-    let mut section = |name: &'static str, read: fn(&mut Section<'_>, &mut Config) -> _| {
-        let found = document.zip(table(name));
-        let mut section = Section::new(name, found, options, settings);
-        read(&mut section, config)?;
-        section.finish()
-    };
-    section("infer", infer)?;
-    section("steady", steady)?;
+    section("infer", infer, &mut loaded)?;
+    section("steady", steady, &mut loaded)?;
+    let Loaded { config, settings } = &mut loaded;
     gestures(document.zip(table("gestures")), options, config, settings)?;
-    let mut section = |name: &'static str, read: fn(&mut Section<'_>, &mut Config) -> _| {
-        let found = document.zip(table(name));
-        let mut section = Section::new(name, found, options, settings);
-        read(&mut section, config)?;
-        section.finish()
-    };
-    section("gateway", gateway)?;
-    section("tls", tls)?;
-    section("restart", restart)?;
-    section("watchdog", watchdog)?;
-    section("segment", segment)?;
-    section("log", log)?;
-    section("black_box", black_box)?;
+    section("gateway", gateway, &mut loaded)?;
+    section("tls", tls, &mut loaded)?;
+    section("restart", restart, &mut loaded)?;
+    section("watchdog", watchdog, &mut loaded)?;
+    section("segment", segment, &mut loaded)?;
+    section("log", log, &mut loaded)?;
+    section("black_box", black_box, &mut loaded)?;
+    let Loaded { config, settings } = &mut loaded;
     access(document, table("access"), options, config, settings)?;
     let file = document.map(|document| document.path.as_path());
     refuse_open_door(config, settings, file)?;
     outputs(document, table("rtp"), options, config, settings)?;
     Ok(loaded)
+}
+
+/// One of several tables with a name, such as `[sources.cam]`.
+pub(super) struct NamedTable<'a> {
+    /// Its name, checked.
+    pub name: &'a str,
+    /// With the section, as in the file.
+    pub path: String,
+    /// Where the name stands.
+    pub span: Range<usize>,
+    /// Its keys.
+    pub table: &'a DeTable<'a>,
+}
+
+/// The named tables of `section`, in the order of the file; `what` they are, for errors.
+pub(super) fn named_tables<'a>(
+    document: &Document,
+    section: &str,
+    what: &str,
+    table: &'a DeTable<'a>,
+) -> Result<Vec<NamedTable<'a>>, ConfigError> {
+    let mut named: Vec<_> = table.iter().collect();
+    named.sort_by_key(|(name, _)| name.span().start);
+    let checked = named.into_iter().map(|(key, value)| {
+        let (name, span) = (key.get_ref().as_ref(), key.span());
+        if !is_name(name) {
+            return Err(ConfigError::Wrong {
+                place: document.place(&span),
+                problem: format!("{what} name `{name}`, expected {NAME_RULE}"),
+                hint: None,
+            });
+        }
+        let path = format!("{section}.{name}");
+        let table = table_of(document, &path, value)?;
+        Ok(NamedTable {
+            name,
+            path,
+            span,
+            table,
+        })
+    });
+    checked.collect()
 }
 
 pub(super) fn table_of<'a>(

@@ -3,10 +3,9 @@
 //! Neighbours: `keys` calls it for its tables, when the sources are known.
 
 use super::document::Document;
-use super::keys::{Options, table_of};
+use super::keys::{Options, named_tables};
 use super::section::{Section, nearest, quoted};
 use super::setting::Setting;
-use super::source::{self, NAME_RULE};
 use super::source_keys::{PATTERN_FPS, SIDE_PX};
 use super::{Config, ConfigError};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -66,20 +65,10 @@ pub(super) fn outputs(
     let (Some(document), Some(table)) = (document, table) else {
         return Ok(());
     };
-    let mut named: Vec<_> = table.iter().collect();
-    named.sort_by_key(|(name, _)| name.span().start);
-    for (name, value) in named {
-        if !source::is_name(name.get_ref()) {
-            return Err(ConfigError::Wrong {
-                place: document.place(&name.span()),
-                problem: format!("output name `{}`, expected {NAME_RULE}", name.get_ref()),
-                hint: None,
-            });
-        }
-        let path = format!("rtp.{}", name.get_ref());
-        let table = table_of(document, &path, value)?;
-        let mut section = Section::new(&path, Some((document, table)), options, settings);
-        let output = output(&mut section, name.get_ref(), config)?;
+    for named in named_tables(document, "rtp", "output", table)? {
+        let found = Some((document, named.table));
+        let mut section = Section::new(&named.path, found, options, settings);
+        let output = output(&mut section, named.name, config)?;
         section.finish()?;
         config.rtp.push(output);
     }

@@ -4,10 +4,10 @@
 //! Neighbours: `keys` calls it for its tables.
 
 use super::document::Document;
-use super::keys::{Options, SOURCES_MAX, table_of};
+use super::keys::{Options, SOURCES_MAX, named_tables};
 use super::section::{Section, quoted};
 use super::setting::{Origin, Setting};
-use super::source::{self, NAME_RULE, SourceConfig, SourceSpec, TYPES};
+use super::source::{self, SourceConfig, SourceSpec, TYPES};
 use super::{Config, ConfigError};
 use shm_layout::PixelFormat;
 use shm_layout::control::{PushLimits, SourceKind};
@@ -37,23 +37,13 @@ pub(super) fn sources(
     settings: &mut Vec<Setting>,
 ) -> Result<(), ConfigError> {
     if let (Some(document), Some(table)) = (document, table) {
-        let mut named: Vec<_> = table.iter().collect();
-        named.sort_by_key(|(name, _)| name.span().start);
-        for (name, value) in named {
-            if !source::is_name(name.get_ref()) {
-                return Err(ConfigError::Wrong {
-                    place: document.place(&name.span()),
-                    problem: format!("source name `{}`, expected {NAME_RULE}", name.get_ref()),
-                    hint: None,
-                });
-            }
-            let table = table_of(document, &format!("sources.{}", name.get_ref()), value)?;
-            let path = format!("sources.{}", name.get_ref());
-            let mut section = Section::new(&path, Some((document, table)), options, settings);
-            let kind = source_kind(&mut section, document, &name.span())?;
+        for named in named_tables(document, "sources", "source", table)? {
+            let found = Some((document, named.table));
+            let mut section = Section::new(&named.path, found, options, settings);
+            let kind = source_kind(&mut section, document, &named.span)?;
             section.finish()?;
             config.sources.push(SourceConfig {
-                name: name.get_ref().to_string(),
+                name: named.name.to_owned(),
                 kind,
             });
         }
