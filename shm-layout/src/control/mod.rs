@@ -242,6 +242,38 @@ impl SourceKind {
     }
 }
 
+/// What runs the networks of an infer-worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// Built in, with kernels of our own.
+    #[default]
+    Tract,
+    /// A library of the system, loaded when it is asked for.
+    OnnxRuntime,
+}
+
+impl Backend {
+    /// What the configuration calls them.
+    pub const NAMES: [&'static str; 2] = ["tract", "onnxruntime"];
+
+    /// What the configuration calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tract => Self::NAMES[0],
+            Self::OnnxRuntime => Self::NAMES[1],
+        }
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Tract, Self::OnnxRuntime];
+        all.into_iter().find(|backend| backend.name() == name)
+    }
+}
+
 /// The work of an infer-worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InferAssignment {
@@ -255,6 +287,10 @@ pub struct InferAssignment {
     pub profile: String,
     /// Set of gestures within the manifest; empty = the profile's own.
     pub gestures: String,
+    /// What runs the networks.
+    pub backend: Backend,
+    /// ONNX Runtime's library; `None` = it is searched for.
+    pub onnxruntime_library: Option<PathBuf>,
     /// Most hands to look for, 1..=`prediction::HANDS_MAX`.
     pub max_hands: usize,
     /// Least looks per second at a source in which nobody shows a hand.
@@ -403,6 +439,8 @@ mod tests {
                 manifest: Some("/m/manifest.toml".into()),
                 profile: "lite".into(),
                 gestures: "canned".into(),
+                backend: Backend::OnnxRuntime,
+                onnxruntime_library: Some("/lib/libonnxruntime.so".into()),
                 max_hands: 2,
                 idle_fps: 10,
             }),

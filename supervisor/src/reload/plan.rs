@@ -120,6 +120,8 @@ impl Differ {
             profile,
             gestures,
             manifest,
+            backend,
+            onnxruntime_library,
             max_hands,
             idle_fps,
         } = new;
@@ -128,6 +130,9 @@ impl Differ {
         let differs = *gestures != old.gestures;
         self.note("infer.gestures", differs, Concern::Infer);
         self.note("infer.manifest", *manifest != old.manifest, Concern::Infer);
+        self.note("infer.backend", *backend != old.backend, Concern::Infer);
+        let differs = *onnxruntime_library != old.onnxruntime_library;
+        self.note("infer.onnxruntime_library", differs, Concern::Infer);
         let differs = *max_hands != old.max_hands;
         self.note("infer.max_hands", differs, Concern::Infer);
         self.note("infer.idle_fps", *idle_fps != old.idle_fps, Concern::Infer);
