@@ -6,10 +6,11 @@
 //! to stderr as `error: …` and `hint: …`.
 
 use crate::agree::{self, AgreeError, reference::Reference, reference::ReferenceError};
+use crate::backend_args::BackendArgs;
 use crate::bench::{self, BenchError};
 use crate::eval::{self, EvalError};
 use crate::events;
-use crate::model::{Engine, ModelError, ModelSet, Step, locate, tract};
+use crate::model::{self, Engine, ModelError, ModelSet, Step, locate};
 use crate::pipeline::Pipeline;
 use crate::predict;
 use clap::{Args, Parser, Subcommand};
@@ -172,6 +173,8 @@ struct ModelArgs {
         value_name = "NAME"
     )]
     gestures: String,
+    #[command(flatten)]
+    backend: BackendArgs,
 }
 
 impl ModelArgs {
@@ -287,7 +290,11 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             kernels,
             images,
         } => {
-            let mut pipeline = Pipeline::load_on(*kernels, model.open()?, *max_hands)?;
+            let mut pipeline = Pipeline::load_on(
+                model.backend.engine_on(*kernels)?,
+                model.open()?,
+                *max_hands,
+            )?;
             let (mut out, mut complaints) = (io::stdout().lock(), io::stderr().lock());
             let bad = predict::run(&mut pipeline, images, &mut out, &mut complaints)?;
             Ok(if bad == 0 {
@@ -296,8 +303,8 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
                 ExitReason::Unavailable
             })
         }
-        Command::Eval { model, what } => evaluate(model.open()?, &model.gestures, what),
-        Command::CheckModel { model, json } => check_model(&model.open()?, *json),
+        Command::Eval { model, what } => evaluate(model, what),
+        Command::CheckModel { model, json } => check_model(model, *json),
         Command::Agree {
             model,
             clip,
@@ -305,7 +312,11 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             max_hands,
             kernels,
         } => {
-            let mut pipeline = Pipeline::load_on(*kernels, model.open()?, *max_hands)?;
+            let mut pipeline = Pipeline::load_on(
+                model.backend.engine_on(*kernels)?,
+                model.open()?,
+                *max_hands,
+            )?;
             let expected = read_reference(reference)?;
             let report = agree::run(&mut pipeline, &read(clip)?, &expected)?;
             writeln!(io::stdout(), "{report}")?;
@@ -319,8 +330,7 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             kernels,
             json,
         } => {
-            let named = (!kernels.is_empty()).then(|| kernels.clone());
-            let engines = named.unwrap_or_else(Engine::all);
+            let engines = model.backend.engines(kernels)?;
             let all = bench::run(&model.open()?, &engines, &read(clip)?, (*rounds).into())?;
             let mut out = io::stdout().lock();
             if !json {
@@ -338,9 +348,10 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
     }
 }
 
-fn evaluate(model: ModelSet, gestures: &str, what: &EvalArgs) -> Result<ExitReason, CommandError> {
+fn evaluate(args: &ModelArgs, what: &EvalArgs) -> Result<ExitReason, CommandError> {
+    let model = args.open()?;
     let name = format!("{} ({})", model.name, model.profile);
-    let mut pipeline = Pipeline::load(model, what.max_hands)?;
+    let mut pipeline = Pipeline::load_on(args.backend.engine()?, model, what.max_hands)?;
     let report = eval::run(&mut pipeline, &what.folder, what.margin)?;
     for told in &report.unreadable {
         writeln!(io::stderr(), "error: {told}\nhint: it is left out")?;
@@ -353,7 +364,7 @@ fn evaluate(model: ModelSet, gestures: &str, what: &EvalArgs) -> Result<ExitReas
         })?;
     }
     if what.json {
-        writeln!(io::stdout(), "{}", report.to_json(&name, gestures))?;
+        writeln!(io::stdout(), "{}", report.to_json(&name, &args.gestures))?;
     } else {
         writeln!(io::stdout(), "{report}")?;
     }
@@ -364,8 +375,9 @@ fn evaluate(model: ModelSet, gestures: &str, what: &EvalArgs) -> Result<ExitReas
     })
 }
 
-fn check_model(model: &ModelSet, json: bool) -> Result<ExitReason, CommandError> {
-    tract::check(model)?;
+fn check_model(args: &ModelArgs, json: bool) -> Result<ExitReason, CommandError> {
+    let (model, engine) = (args.open()?, args.backend.engine()?);
+    model::check(&model, engine)?;
     let labels: Vec<&str> = model.labels.iter().map(|label| label.as_str()).collect();
     let files: Vec<String> = Step::ALL
         .iter()
@@ -408,7 +420,8 @@ fn events(args: &EventsArgs) -> Result<ExitReason, CommandError> {
             cause,
         })?
     } else {
-        let mut pipeline = Pipeline::load(args.model.open()?, args.max_hands)?;
+        let engine = args.model.backend.engine()?;
+        let mut pipeline = Pipeline::load_on(engine, args.model.open()?, args.max_hands)?;
         events::recognise(&mut pipeline, &clip, args.fps)?
     };
     if let Some(path) = &args.record {

@@ -10,6 +10,7 @@
 //! frame that it names.
 
 pub mod agree;
+mod backend_args;
 pub mod bench;
 pub mod cli;
 pub mod complaint;

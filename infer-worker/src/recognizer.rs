@@ -9,7 +9,7 @@ use crate::hand::palm::PalmDecoder;
 use crate::hand::region::Region;
 use crate::hand::{FoundHand, LANDMARKS, Landmarks, gesture, landmark, palm, tracker};
 use crate::image::Picture;
-use crate::model::{Engine, ModelError, ModelSet, Network, RunError, tract};
+use crate::model::{self, Engine, ModelError, ModelSet, Network, RunError};
 
 /// What the embedder takes: the points, the side, the points in metres. A classifier may take them
 /// too, after the embedding; see [`Step`](crate::model::Step).
@@ -44,7 +44,7 @@ impl Recognizer {
     /// # Errors
     /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
     pub fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
-        let [palm, landmark, embedder, classifier] = tract::load(model, engine)?;
+        let [palm, landmark, embedder, classifier] = model::load(model, engine)?;
         Ok(Self {
             palm,
             landmark,

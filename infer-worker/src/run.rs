@@ -11,7 +11,7 @@ use crate::complaint::Complaints;
 use crate::hand::identity;
 use crate::idle::Idle;
 use crate::image::ImageError;
-use crate::model::{ModelError, ModelSet, RunError, locate};
+use crate::model::{Engine, ModelError, ModelSet, RunError, locate};
 use crate::pipeline::{Outcome, Pipeline};
 use crate::rotation::Rotation;
 use crate::trim::trim;
@@ -223,7 +223,9 @@ fn prediction(worker: &Worker, model: &ModelSet, taken: &Taken, outcome: Outcome
 fn load(work: &InferAssignment) -> Result<Pipeline, ModelError> {
     let manifest = locate::manifest_path(work.manifest.as_deref())?;
     let model = ModelSet::open_with(&manifest, &work.profile, &work.gestures)?;
-    Pipeline::load(model, work.max_hands.clamp(1, HANDS_MAX))
+    let engine = Engine::of(work.backend, work.onnxruntime_library.as_deref())?;
+    tracing::info!("{engine} runs the networks");
+    Pipeline::load_on(engine, model, work.max_hands.clamp(1, HANDS_MAX))
 }
 
 fn model_info(model: &ModelSet) -> ModelInfo {

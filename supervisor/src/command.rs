@@ -9,13 +9,15 @@ use crate::failure::Failure;
 use crate::instance::{Instance, RuntimeFiles};
 use crate::page_address;
 use crate::postmortem;
-use crate::probe::model_arguments;
+use crate::probe::{ModelCheck, model_arguments};
 use crate::run;
 use crate::siblings::Siblings;
 use crate::status::to_text;
 use crate::units::Outcome;
 use serde::Serialize;
-use shm_layout::control::{BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange};
+use shm_layout::control::{
+    Backend, BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange,
+};
 use shm_layout::exit::ExitReason;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
@@ -276,6 +278,10 @@ fn outcome(instance: &Instance, unit: &str, generation: u64) -> Result<Outcome, 
 
 fn check_config(options: &Options) -> Result<(), Failure> {
     let loaded = config::load(options)?;
+    if loaded.config.infer.backend != Backend::Tract {
+        // Its library is no part of this release: whether it can be used is known on this machine only.
+        ModelCheck::start(&Siblings::find()?, &loaded.config)?.finish()?;
+    }
     let mut text = to_toml(&loaded.settings);
     if loaded.config.sources.is_empty() {
         text = format!("# No source: the first camera, else the built-in demo clip.\n{text}");

@@ -13,6 +13,7 @@ use shm_layout::control::{
     AccessRules, Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role,
     RtpAssignment, SourceKind, SourceName,
 };
+use std::path::PathBuf;
 
 /// Place of the gateway in the process table, at first; the next one is to spare.
 const GATEWAY_PLACE: usize = 0;
@@ -80,12 +81,15 @@ pub fn at_place(work: &Work, place: usize) -> Work {
 
 fn infer(lane: usize, sources: &[SourceConfig], config: &Config) -> InferAssignment {
     let infer = &config.infer;
+    let given = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
     InferAssignment {
         lane,
         sources: sources.iter().map(|source| source.name.clone()).collect(),
-        manifest: (!infer.manifest.as_os_str().is_empty()).then(|| infer.manifest.clone()),
+        manifest: given(&infer.manifest),
         profile: infer.profile.clone(),
         gestures: infer.gestures.clone(),
+        backend: infer.backend,
+        onnxruntime_library: given(&infer.onnxruntime_library),
         max_hands: infer.max_hands as usize,
         idle_fps: infer.idle_fps,
     }

@@ -5,7 +5,7 @@ use crate::config::{self, Config, Infer, SourceConfig};
 use crate::failure::Failure;
 use crate::siblings::Siblings;
 use serde::Deserialize;
-use shm_layout::control::{ModelInfo, PushLimits, Role, SourceKind};
+use shm_layout::control::{Backend, ModelInfo, PushLimits, Role, SourceKind};
 use shm_layout::exit::ExitReason;
 use std::ffi::OsString;
 use std::process::{Child, Output, Stdio};
@@ -249,6 +249,13 @@ pub fn model_arguments(config: &Infer) -> Vec<OsString> {
     }
     if !config.manifest.as_os_str().is_empty() {
         arguments.extend(["--manifest".into(), config.manifest.clone().into()]);
+    }
+    if config.backend != Backend::Tract {
+        arguments.extend(["--backend".into(), config.backend.name().into()]);
+    }
+    if !config.onnxruntime_library.as_os_str().is_empty() {
+        let library = config.onnxruntime_library.clone().into();
+        arguments.extend(["--onnxruntime-library".into(), library]);
     }
     arguments
 }

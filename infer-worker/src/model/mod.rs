@@ -3,7 +3,8 @@
 //! - [`manifest`] reads `manifest.toml` and proves that each file is what it says;
 //! - [`network`] is what a step of the recogniser expects of its network, and how it runs one;
 //! - [`tract`] runs networks with tract, on its own operators or on those of [`fused`];
-//! - [`engine`] names what runs them; [`locate`] finds the model folder.
+//! - [`onnxruntime`] runs them with ONNX Runtime, if that is asked for;
+//! - [`engine`] names what runs them, [`load`] loads them for it; [`locate`] finds the model folder.
 //!
 //! Neighbours: `recognizer` gets four loaded networks; the supervisor's start asks through
 //! `check-model`. Every check happens here, before the first frame, never per frame.
@@ -11,12 +12,31 @@
 pub mod engine;
 pub mod error;
 pub mod fused;
+mod load;
 pub mod locate;
 pub mod manifest;
 pub mod network;
-pub mod tract;
+#[cfg_attr(not(feature = "onnxruntime"), path = "no_onnxruntime.rs")]
+pub mod onnxruntime;
+mod tract;
 
 pub use engine::Engine;
 pub use error::ModelError;
+pub use load::{check, load};
 pub use manifest::ModelSet;
 pub use network::{Network, RunError, Step};
+
+/// A port of a file that is not what the manifest states.
+fn found_as(
+    file: &manifest::NetworkFile,
+    port: &str,
+    expected: String,
+    found: String,
+) -> ModelError {
+    ModelError::Shape {
+        path: file.path.clone(),
+        port: port.to_owned(),
+        expected,
+        found,
+    }
+}

@@ -3,7 +3,9 @@
 //! Neighbours: [`super::source`] says where frames come from. Nothing here is checked: it comes from
 //! a configuration that was.
 
-use super::{AccessRules, PushLimits, RtpAssignment, SourceKind, SteadySettings, TlsFiles};
+use super::{
+    AccessRules, Backend, PushLimits, RtpAssignment, SourceKind, SteadySettings, TlsFiles,
+};
 use crate::segment::SourceSet;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -43,6 +45,10 @@ pub struct InferAssignment {
     pub profile: String,
     /// Set of gestures within the manifest; empty = the profile's own.
     pub gestures: String,
+    /// What runs the networks.
+    pub backend: Backend,
+    /// ONNX Runtime's library; `None` = it is searched for.
+    pub onnxruntime_library: Option<PathBuf>,
     /// Most hands to look for, 1..=`prediction::HANDS_MAX`.
     pub max_hands: usize,
     /// Least looks per second at a source in which nobody shows a hand.

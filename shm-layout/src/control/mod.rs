@@ -9,6 +9,7 @@
 
 mod access;
 mod assignment;
+mod backend;
 mod certificate;
 mod rtp;
 mod source;
@@ -22,6 +23,7 @@ pub use access::{
 pub use assignment::{
     Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, SourceName,
 };
+pub use backend::Backend;
 pub use certificate::{CertificateAnswer, CertificateInfo, TlsFiles};
 pub use rtp::RtpAssignment;
 pub use source::{PUSH, PushLimits, SourceKind, SourceMode, SourceReport, SourceState};

@@ -4,7 +4,7 @@ use super::{Finding, finding};
 use crate::config::Config;
 use crate::probe::ModelCheck;
 use crate::siblings::Siblings;
-use shm_layout::control::Role;
+use shm_layout::control::{ModelInfo, Role};
 use shm_layout::worker::{BUILD_QUESTION, build};
 
 pub(super) fn look(siblings: &Siblings) -> Finding {
@@ -45,7 +45,11 @@ fn check(answers: &[(&str, String)], own: &str) -> Finding {
 pub(super) fn look_at_models(siblings: &Siblings, config: &Config) -> Finding {
     let check = ModelCheck::start(siblings, config).and_then(ModelCheck::finish);
     match check {
-        Ok(model) => Finding::ok("models", format!("{} ({})", model.name, model.profile)),
+        Ok(model) => {
+            let backend = config.infer.backend.name();
+            let ModelInfo { name, profile, .. } = model;
+            Finding::ok("models", format!("{name} ({profile}), run by {backend}"))
+        }
         Err(failure) => finding::from_failure("models", &failure),
     }
 }

@@ -131,7 +131,7 @@ impl Differ {
     fn infer(&mut self, old: &Infer, new: &Infer) {
         note_keys! { self, "infer", Infer, old, new;
             Concern::Fixed => workers;
-            Concern::Infer => profile gestures manifest max_hands idle_fps;
+            Concern::Infer => profile gestures manifest backend onnxruntime_library max_hands idle_fps;
         }
     }
 

@@ -20,7 +20,7 @@ const HASH: &str = "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 105] = [
+const KEYS: [(&str, &str, &str, Concern); 107] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -46,6 +46,8 @@ const KEYS: [(&str, &str, &str, Concern); 105] = [
     ("infer", "profile", "\"lite\"", Concern::Infer),
     ("infer", "gestures", "\"canned\"", Concern::Infer),
     ("infer", "manifest", "\"/m.toml\"", Concern::Infer),
+    ("infer", "backend", "\"onnxruntime\"", Concern::Infer),
+    ("infer", "onnxruntime_library", "\"/o.so\"", Concern::Infer),
     ("infer", "max_hands", "4", Concern::Infer),
     ("infer", "idle_fps", "5", Concern::Infer),
     ("steady", "min_cutoff_hz", "2.0", Concern::Gateway),
