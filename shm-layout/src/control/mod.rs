@@ -12,6 +12,7 @@ mod certificate;
 mod rtp;
 mod status;
 mod steady;
+mod taught;
 
 pub use access::{
     ACCESS_NAME_LEN_MAX, AccessEntry, AccessRules, BoxOrder, EndedSession, Permission, Permissions,
@@ -25,6 +26,7 @@ pub use status::{
 };
 
 pub use steady::{GestureRules, SteadySettings, WINDOW_MAX};
+pub use taught::{HandSide, TaughtGesture};
 
 use crate::frame::PixelFormat;
 use crate::segment::SourceSet;
@@ -243,7 +245,7 @@ impl SourceKind {
 }
 
 /// The work of an infer-worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InferAssignment {
     /// Its prediction lane in every source.
     pub lane: usize,
@@ -255,6 +257,8 @@ pub struct InferAssignment {
     pub profile: String,
     /// Set of gestures within the manifest; empty = the profile's own.
     pub gestures: String,
+    /// What a user taught beside them.
+    pub taught: Vec<TaughtGesture>,
     /// Most hands to look for, 1..=`prediction::HANDS_MAX`.
     pub max_hands: usize,
     /// Least looks per second at a source in which nobody shows a hand.
@@ -403,6 +407,12 @@ mod tests {
                 manifest: Some("/m/manifest.toml".into()),
                 profile: "lite".into(),
                 gestures: "canned".into(),
+                taught: vec![TaughtGesture {
+                    name: "wave".into(),
+                    side: HandSide::Left,
+                    weights: vec![0.5, -1.25],
+                    bias: -3.0,
+                }],
                 max_hands: 2,
                 idle_fps: 10,
             }),

@@ -197,6 +197,7 @@ fn infer(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigErr
         "the path of a model manifest",
         &mut infer.manifest,
     )?;
+    section.path("taught", "the path of a folder", &mut infer.taught)?;
     let hands = shm_layout::prediction::HANDS_MAX as u32;
     section.integer("max_hands", 1..=hands, &mut infer.max_hands)?;
     section.integer("idle_fps", 3..=240, &mut infer.idle_fps)

@@ -76,6 +76,9 @@ pub struct Infer {
     pub gestures: String,
     /// Path of the model manifest; empty = the models that came with Wigwag.
     pub manifest: PathBuf,
+    /// Folder of the gestures that were taught; empty = within the folder for state of the user, or
+    /// of the system.
+    pub taught: PathBuf,
     /// Most hands that are looked for in one frame.
     pub max_hands: u32,
     /// Frames per second that are looked at while nobody shows a hand.
@@ -219,6 +222,7 @@ impl Default for Infer {
             profile: "full".to_owned(),
             gestures: String::new(),
             manifest: PathBuf::new(),
+            taught: PathBuf::new(),
             max_hands: 2,
             idle_fps: 10,
         }

@@ -146,6 +146,7 @@ mod tests {
             manifest: None,
             profile: "full".to_owned(),
             gestures: String::new(),
+            taught: Vec::new(),
             max_hands: 2,
             idle_fps: 10,
         };

@@ -6,7 +6,9 @@
 use crate::config::{
     BlackBox, Config, Gateway, Infer, Log, Restart, RtpOutput, Segment, SourceConfig, Tls, Watchdog,
 };
-use shm_layout::control::{AccessEntry, GestureRules, Role, SourceKind, SteadySettings};
+use shm_layout::control::{
+    AccessEntry, GestureRules, Role, SourceKind, SteadySettings, TaughtGesture,
+};
 use std::collections::BTreeSet;
 
 /// What a key is for, and so what it takes to change it.
@@ -39,6 +41,17 @@ pub struct Change {
     pub key: String,
     /// What it concerns.
     pub concern: Concern,
+}
+
+/// What stands for a key when other gestures were taught than those in force.
+pub const TAUGHT: &str = "taught gestures";
+
+/// The change when other gestures were taught, or some forgotten.
+#[must_use]
+pub fn taught(old: &[TaughtGesture], new: &[TaughtGesture]) -> Option<Change> {
+    let key = TAUGHT.to_owned();
+    let concern = Concern::Infer;
+    (old != new).then_some(Change { key, concern })
 }
 
 /// Every key that differs. The sources are those that run, also where no key names any;
@@ -120,6 +133,7 @@ impl Differ {
             profile,
             gestures,
             manifest,
+            taught,
             max_hands,
             idle_fps,
         } = new;
@@ -128,6 +142,8 @@ impl Differ {
         let differs = *gestures != old.gestures;
         self.note("infer.gestures", differs, Concern::Infer);
         self.note("infer.manifest", *manifest != old.manifest, Concern::Infer);
+        // Workers get what is kept there, which is compared as such; see `TAUGHT`.
+        self.note("infer.taught", *taught != old.taught, Concern::InPlace);
         let differs = *max_hands != old.max_hands;
         self.note("infer.max_hands", differs, Concern::Infer);
         self.note("infer.idle_fps", *idle_fps != old.idle_fps, Concern::Infer);

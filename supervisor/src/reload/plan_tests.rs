@@ -20,7 +20,7 @@ const HASH: &str = "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 105] = [
+const KEYS: [(&str, &str, &str, Concern); 106] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
@@ -46,6 +46,7 @@ const KEYS: [(&str, &str, &str, Concern); 105] = [
     ("infer", "profile", "\"lite\"", Concern::Infer),
     ("infer", "gestures", "\"canned\"", Concern::Infer),
     ("infer", "manifest", "\"/m.toml\"", Concern::Infer),
+    ("infer", "taught", "\"/gestures\"", Concern::InPlace),
     ("infer", "max_hands", "4", Concern::Infer),
     ("infer", "idle_fps", "5", Concern::Infer),
     ("steady", "min_cutoff_hz", "2.0", Concern::Gateway),
@@ -224,7 +225,7 @@ fn which_sources_there_are_is_fixed() {
 /// What each unit works with, by name.
 fn works(config: &Config) -> Vec<(String, Role, Option<usize>, String)> {
     let instance = "lab".parse().unwrap();
-    let plans = plans::all(&instance, &config.sources, 2, config);
+    let plans = plans::all(&instance, &config.sources, 2, config, &[]);
     let work = |plan: crate::units::UnitPlan| {
         let assignment = plan.work.assignment;
         let source = match &assignment {
