@@ -261,3 +261,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn other_taught_gestures_replace_the_infer_workers() {
+    let wave = |bias| TaughtGesture {
+        name: "wave".to_owned(),
+        side: shm_layout::control::HandSide::Any,
+        weights: vec![0.5],
+        bias,
+    };
+    assert_eq!(taught(&[wave(1.0)], &[wave(1.0)]), None);
+    for (old, new) in [
+        (vec![], vec![wave(1.0)]),
+        (vec![wave(1.0)], vec![]),
+        (vec![wave(1.0)], vec![wave(2.0)]),
+    ] {
+        let change = taught(&old, &new).unwrap();
+        assert_eq!(change.key, "taught gestures");
+        assert!(change.concern.replaces(Role::Infer, None));
+        assert!(!change.concern.replaces(Role::Gateway, None));
+    }
+}
