@@ -1,6 +1,5 @@
-//! The commands for people: `predict`, `check-model`, `agree`, `events`, `bench`, `eval`. A supervisor
-//! that starts the worker
-//! uses none of them.
+//! The commands for people: `predict`, `check-model`, `agree`, `events`, `bench`, `eval`, and those of
+//! [`crate::taught::verbs`]. A supervisor that starts the worker uses none of them.
 //!
 //! Neighbours: `main` comes here unless it was started as a worker. Data goes to stdout, complaints
 //! to stderr as `error: …` and `hint: …`.
@@ -13,11 +12,14 @@ use crate::events;
 use crate::model::{self, Engine, ModelError, ModelSet, Step, locate};
 use crate::pipeline::Pipeline;
 use crate::predict;
+use crate::taught::verbs::{self, VerbError};
+use crate::taught::{self, TaughtError};
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 use shm_layout::control::SteadySettings;
 use shm_layout::exit::ExitReason;
 use shm_layout::prediction::HANDS_MAX;
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use steady::recording::{self, RecordingError};
@@ -38,6 +40,7 @@ Examples:
   infer-worker events --clip clip.mjpeg --labels clip.json
   infer-worker bench --clip clip.mjpeg
   infer-worker eval pictures --gestures wigwag --picture matrix.png
+  infer-worker teach wave --pictures waves --taught gestures
 
 The supervisor starts this program as a worker with --control; that form is not for people.";
 
@@ -89,6 +92,8 @@ enum Command {
         #[command(flatten)]
         what: EvalArgs,
     },
+    #[command(flatten)]
+    Taught(verbs::Verb),
     /// Print the gestures that begin, are held and end in a clip, one JSON line each
     Events(EventsArgs),
     /// Measure what a frame of a clip costs, in CPU time, for each kernel set
@@ -157,8 +162,9 @@ fn frame_rate(text: &str) -> Result<f64, String> {
     fps.ok_or_else(|| "expected 0.1 to 240".to_owned())
 }
 
+/// Which model, and what was taught beside it.
 #[derive(Debug, Args)]
-struct ModelArgs {
+pub struct ModelArgs {
     /// The model's manifest [default: the `models` folder of this installation]
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
@@ -175,12 +181,29 @@ struct ModelArgs {
     gestures: String,
     #[command(flatten)]
     backend: BackendArgs,
+    /// The folder with taught gestures [default: none]
+    #[arg(long, value_name = "FOLDER")]
+    taught: Option<PathBuf>,
 }
 
 impl ModelArgs {
     fn open(&self) -> Result<ModelSet, CommandError> {
+        let mut model = self.plain()?;
+        if let Some(folder) = &self.taught {
+            taught::load(&mut model, folder)?;
+        }
+        Ok(model)
+    }
+
+    /// The model without what was taught.
+    pub(crate) fn plain(&self) -> Result<ModelSet, ModelError> {
         let path = locate::manifest_path(self.manifest.as_deref())?;
-        Ok(ModelSet::open_with(&path, &self.profile, &self.gestures)?)
+        ModelSet::open_with(&path, &self.profile, &self.gestures)
+    }
+
+    /// The folder with taught gestures.
+    pub(crate) fn taught(&self) -> Option<&Path> {
+        self.taught.as_deref()
     }
 }
 
@@ -192,7 +215,7 @@ fn hands_max(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("expected 1 to {HANDS_MAX}"))
 }
 
-fn margin(text: &str) -> Result<f32, String> {
+pub(crate) fn margin(text: &str) -> Result<f32, String> {
     let margin = text.parse().ok().filter(|part| (0.0..=4.0).contains(part));
     margin.ok_or_else(|| "expected 0 to 4".to_owned())
 }
@@ -220,15 +243,28 @@ enum CommandError {
     Bench(#[from] BenchError),
     #[error(transparent)]
     Eval(#[from] EvalError),
+    #[error(transparent)]
+    Taught(#[from] TaughtError),
     #[error("cannot write the picture `{path}`: {cause}")]
     Picture { path: PathBuf, cause: io::Error },
     #[error("cannot write the result: {0}")]
     Write(#[from] io::Error),
 }
 
+impl From<VerbError> for CommandError {
+    fn from(error: VerbError) -> Self {
+        match error {
+            VerbError::Taught(error) => Self::Taught(error),
+            VerbError::Model(error) => Self::Model(error),
+            VerbError::Write(error) => Self::Write(error),
+        }
+    }
+}
+
 impl CommandError {
-    fn hint(&self) -> &'static str {
-        match self {
+    fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
+            Self::Taught(error) => return error.hint().into(),
             Self::Model(error) | Self::Bench(BenchError::Model(error)) => error.hint(),
             Self::Read { .. } => "check the path and the permissions",
             Self::Reference { .. } | Self::Agree(_) => {
@@ -241,12 +277,15 @@ impl CommandError {
             }
             Self::Picture { .. } => "give a file in a folder that can be written",
             Self::Write(_) => "check where the output goes",
-        }
+        };
+        hint.into()
     }
 
     fn reason(&self) -> ExitReason {
         match self {
             Self::Model(_) | Self::Bench(BenchError::Model(_)) => ExitReason::Config,
+            Self::Taught(error) if error.is_config() => ExitReason::Config,
+            Self::Taught(error) if error.is_usage() => ExitReason::Usage,
             _ => ExitReason::Unavailable,
         }
     }
@@ -322,6 +361,10 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             writeln!(io::stdout(), "{report}")?;
             Ok(ExitReason::Stopped)
         }
+        Command::Taught(verb) => {
+            verbs::run(verb)?;
+            Ok(ExitReason::Stopped)
+        }
         Command::Events(args) => events(args),
         Command::Bench {
             model,
@@ -388,6 +431,7 @@ fn check_model(args: &ModelArgs, json: bool) -> Result<ExitReason, CommandError>
         let line = json!({
             "name": model.name, "profile": model.profile, "sha256": model.sha256_hex(),
             "labels": labels, "files": files, "licence": model.licence,
+            "taught": model.taught,
         });
         writeln!(out, "{line}")?;
     } else {
@@ -398,6 +442,10 @@ fn check_model(args: &ModelArgs, json: bool) -> Result<ExitReason, CommandError>
         )?;
         writeln!(out, "sha256   {}", model.sha256_hex())?;
         writeln!(out, "labels   {}", labels.join(", "))?;
+        let taught: Vec<&str> = model.taught.iter().map(|own| own.name.as_str()).collect();
+        if !taught.is_empty() {
+            writeln!(out, "taught   {}", taught.join(", "))?;
+        }
         writeln!(out, "files    {}", files.join(", "))?;
     }
     Ok(ExitReason::Stopped)

@@ -27,4 +27,5 @@ pub mod predict;
 pub mod recognizer;
 pub mod rotation;
 pub mod run;
+pub mod taught;
 pub mod trim;

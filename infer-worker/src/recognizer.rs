@@ -10,6 +10,7 @@ use crate::hand::region::Region;
 use crate::hand::{FoundHand, LANDMARKS, Landmarks, gesture, landmark, palm, tracker};
 use crate::image::Picture;
 use crate::model::{self, Engine, ModelError, ModelSet, Network, RunError};
+use crate::taught::Taught;
 
 /// What the embedder takes: the points, the side, the points in metres. A classifier may take them
 /// too, after the embedding; see [`Step`](crate::model::Step).
@@ -33,6 +34,7 @@ pub struct Recognizer {
     landmark: Box<dyn Network>,
     embedder: Box<dyn Network>,
     classifier: Box<dyn Network>,
+    taught: Taught,
     palms: PalmDecoder,
     detected: Vec<Region>,
     hands: Vec<FoundHand>,
@@ -50,6 +52,7 @@ impl Recognizer {
             landmark,
             embedder,
             classifier,
+            taught: Taught::of(model),
             palms: PalmDecoder::new(),
             detected: Vec::new(),
             hands: Vec::new(),
@@ -164,7 +167,8 @@ impl Recognizer {
         Ok(())
     }
 
-    /// The likeliest gesture of a hand and its probability.
+    /// The gesture of a hand and its probability: a taught one, if one takes it, else the model's
+    /// likeliest.
     fn classify(
         &mut self,
         landmarks: &Landmarks,
@@ -173,6 +177,12 @@ impl Recognizer {
     ) -> Result<Option<(usize, f32)>, RunError> {
         debug_assert_eq!(self.embedder.input(0).len(), LANDMARKS * 3);
         gesture::normalise(landmarks, self.embedder.input(0));
+        let taught = self
+            .taught
+            .decide(self.embedder.input(0), right_probability);
+        if taught.is_some() {
+            return Ok(taught);
+        }
         self.embedder.input(1).fill(right_probability);
         gesture::normalise(world, self.embedder.input(2));
         self.embedder.run()?;

@@ -14,6 +14,7 @@ use crate::image::ImageError;
 use crate::model::{Engine, ModelError, ModelSet, RunError, locate};
 use crate::pipeline::{Outcome, Pipeline};
 use crate::rotation::Rotation;
+use crate::taught::{self, TaughtError};
 use crate::trim::trim;
 use shm_layout::control::{Assignment, FromWorker, InferAssignment, ModelInfo};
 use shm_layout::exit::ExitReason;
@@ -60,9 +61,7 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         return Err(WorkerFailure::bug("no inference was assigned"));
     };
     worker.beat(Stage::Loading);
-    let mut pipeline = load(work).map_err(|error| {
-        WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
-    })?;
+    let mut pipeline = load(work)?;
     trim();
     worker.send(FromWorker::Model(model_info(pipeline.model())));
     let frame_ms = pace_ms(worker, &mut pipeline)?;
@@ -220,12 +219,20 @@ fn prediction(worker: &Worker, model: &ModelSet, taken: &Taken, outcome: Outcome
     }
 }
 
-fn load(work: &InferAssignment) -> Result<Pipeline, ModelError> {
-    let manifest = locate::manifest_path(work.manifest.as_deref())?;
-    let model = ModelSet::open_with(&manifest, &work.profile, &work.gestures)?;
-    let engine = Engine::of(work.backend, work.onnxruntime_library.as_deref())?;
+fn load(work: &InferAssignment) -> Result<Pipeline, WorkerFailure> {
+    let unusable = |error: ModelError| {
+        WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
+    };
+    let wrong = |error: TaughtError| {
+        WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
+    };
+    let manifest = locate::manifest_path(work.manifest.as_deref()).map_err(unusable)?;
+    let opened = ModelSet::open_with(&manifest, &work.profile, &work.gestures);
+    let mut model = opened.map_err(unusable)?;
+    taught::join(&mut model, &work.taught).map_err(wrong)?;
+    let engine = Engine::of(work.backend, work.onnxruntime_library.as_deref()).map_err(unusable)?;
     tracing::info!("{engine} runs the networks");
-    Pipeline::load_on(engine, model, work.max_hands.clamp(1, HANDS_MAX))
+    Pipeline::load_on(engine, model, work.max_hands.clamp(1, HANDS_MAX)).map_err(unusable)
 }
 
 fn model_info(model: &ModelSet) -> ModelInfo {
@@ -234,6 +241,7 @@ fn model_info(model: &ModelSet) -> ModelInfo {
         profile: model.profile.clone(),
         sha256: model.sha256_hex(),
         labels: model.labels.iter().map(ToString::to_string).collect(),
+        taught: model.taught.iter().map(|own| own.name.clone()).collect(),
     }
 }
 

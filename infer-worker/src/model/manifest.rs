@@ -7,6 +7,7 @@ use super::ModelError;
 use super::network::{Port, Step};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use shm_layout::control::TaughtGesture;
 use shm_layout::prediction::{LABEL_BYTES_MAX, Label};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -136,10 +137,12 @@ pub struct ModelSet {
     pub licence: String,
     /// The chosen profile.
     pub profile: String,
-    /// Digest of the manifest: names this model in every prediction.
+    /// Digest of the manifest, and of what was taught: names this model in every prediction.
     pub sha256: [u8; 32],
-    /// Labels of the classifier, in the order of its output.
+    /// Labels of the classifier, in the order of its output; then those of what was taught.
     pub labels: Vec<Label>,
+    /// What a user taught; see [`crate::taught::join`].
+    pub taught: Vec<TaughtGesture>,
     networks: Vec<NetworkFile>,
 }
 
@@ -194,6 +197,7 @@ impl ModelSet {
             profile: profile.to_owned(),
             sha256: Sha256::digest(text.as_bytes()).into(),
             labels,
+            taught: Vec::new(),
             networks,
         })
     }
@@ -204,7 +208,7 @@ impl ModelSet {
         &self.networks[step as usize]
     }
 
-    /// Digest of the manifest, lowercase hexadecimal.
+    /// The digest, lowercase hexadecimal.
     #[must_use]
     pub fn sha256_hex(&self) -> String {
         hex(&self.sha256)

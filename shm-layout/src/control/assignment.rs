@@ -4,7 +4,8 @@
 //! a configuration that was.
 
 use super::{
-    AccessRules, Backend, PushLimits, RtpAssignment, SourceKind, SteadySettings, TlsFiles,
+    AccessRules, Backend, PushLimits, RtpAssignment, SourceKind, SteadySettings, TaughtGesture,
+    TlsFiles,
 };
 use crate::segment::SourceSet;
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ pub struct CaptureAssignment {
 }
 
 /// The work of an infer-worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InferAssignment {
     /// Its prediction lane in every source.
     pub lane: usize,
@@ -49,6 +50,8 @@ pub struct InferAssignment {
     pub backend: Backend,
     /// ONNX Runtime's library; `None` = it is searched for.
     pub onnxruntime_library: Option<PathBuf>,
+    /// What a user taught beside them.
+    pub taught: Vec<TaughtGesture>,
     /// Most hands to look for, 1..=`prediction::HANDS_MAX`.
     pub max_hands: usize,
     /// Least looks per second at a source in which nobody shows a hand.

@@ -15,6 +15,7 @@ mod rtp;
 mod source;
 mod status;
 mod steady;
+mod taught;
 
 pub use access::{
     ACCESS_NAME_LEN_MAX, AccessEntry, AccessRules, BoxOrder, EndedSession, Permission, Permissions,
@@ -32,6 +33,7 @@ pub use status::{
     UnitChange, UnitState, UnitStatus,
 };
 pub use steady::{GestureRules, SteadySettings, WINDOW_MAX};
+pub use taught::{HandSide, TaughtGesture};
 
 use ipc_channel::ipc::{IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};

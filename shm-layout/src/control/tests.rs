@@ -37,6 +37,12 @@ fn every_assignment_survives_the_channel() {
             manifest: Some("/m/manifest.toml".into()),
             profile: "lite".into(),
             gestures: "canned".into(),
+            taught: vec![TaughtGesture {
+                name: "wave".into(),
+                side: HandSide::Left,
+                weights: vec![0.5, -1.25],
+                bias: -3.0,
+            }],
             max_hands: 2,
             idle_fps: 10,
         }),
