@@ -82,6 +82,7 @@ mod tests {
             model: [0; 32],
             detected: true,
             looks: 0,
+            scene: None,
             hands: vec![hand(); hands],
             lost: Vec::new(),
         }

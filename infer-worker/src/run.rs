@@ -215,6 +215,7 @@ fn prediction(worker: &Worker, model: &ModelSet, taken: &Taken, outcome: Outcome
         model: model.sha256,
         detected: outcome.detected,
         looks: outcome.looks,
+        scene: None,
         hands: outcome.hands,
         lost: Vec::new(),
     }

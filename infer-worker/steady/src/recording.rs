@@ -108,6 +108,7 @@ fn parse(line: &str) -> Result<Prediction, String> {
         model: [0; 32],
         detected: false,
         looks: 0,
+        scene: None,
         hands: line.hands.into_iter().map(hand).collect::<Result<_, _>>()?,
         lost: Vec::new(),
     })

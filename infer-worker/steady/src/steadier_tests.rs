@@ -22,6 +22,7 @@ pub(crate) fn prediction_at(sequence: u64, at_ms: u64) -> Prediction {
         model: [0; 32],
         detected: false,
         looks: 0,
+        scene: None,
         hands: Vec::new(),
         lost: Vec::new(),
     }
