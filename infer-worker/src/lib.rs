@@ -11,6 +11,7 @@
 
 pub mod agree;
 pub mod bench;
+pub mod classifier;
 pub mod cli;
 pub mod complaint;
 pub mod eval;

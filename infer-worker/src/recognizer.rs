@@ -4,6 +4,7 @@
 //! rules from [`crate::hand`]. It keeps memory between frames, but no state: what is known of
 //! earlier frames is an argument, so that any worker can go on with any source.
 
+use crate::classifier::ImageClassifier;
 use crate::hand::crop::{Border, crop};
 use crate::hand::palm::PalmDecoder;
 use crate::hand::region::Region;
@@ -33,6 +34,8 @@ pub struct Recognizer {
     landmark: Box<dyn Network>,
     embedder: Box<dyn Network>,
     classifier: Box<dyn Network>,
+    /// A user's own network, in the place of the two before.
+    own: Option<ImageClassifier>,
     palms: PalmDecoder,
     detected: Vec<Region>,
     hands: Vec<FoundHand>,
@@ -45,11 +48,14 @@ impl Recognizer {
     /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
     pub fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
         let [palm, landmark, embedder, classifier] = tract::load(model, engine)?;
+        let own = model.classifier.as_ref();
+        let own = own.map(|own| ImageClassifier::load(own, engine));
         Ok(Self {
             palm,
             landmark,
             embedder,
             classifier,
+            own: own.transpose()?,
             palms: PalmDecoder::new(),
             detected: Vec::new(),
             hands: Vec::new(),
@@ -65,6 +71,10 @@ impl Recognizer {
         self.palm.run()?;
         for _ in 0..hands {
             self.landmark.run()?;
+            if let Some(own) = &mut self.own {
+                own.run()?;
+                continue;
+            }
             self.embedder.run()?;
             self.classifier.run()?;
         }
@@ -149,7 +159,10 @@ impl Recognizer {
         if self.hands.iter().any(known) {
             return Ok(());
         }
-        let label = self.classify(&points.landmarks, &points.world, right_probability)?;
+        let label = match &mut self.own {
+            Some(own) => own.classify_hand(picture, &points.landmarks)?,
+            None => self.classify(&points.landmarks, &points.world, right_probability)?,
+        };
         if let Some((gesture, score)) = label {
             let landmarks = points.landmarks;
             let hand = FoundHand {

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::instance::{Instance, RuntimeFiles};
 use crate::page_address;
 use crate::postmortem;
-use crate::probe::model_arguments;
+use crate::probe::{ModelCheck, model_arguments};
 use crate::run;
 use crate::siblings::Siblings;
 use crate::status::to_text;
@@ -276,6 +276,9 @@ fn outcome(instance: &Instance, unit: &str, generation: u64) -> Result<Outcome, 
 
 fn check_config(options: &Options) -> Result<(), Failure> {
     let loaded = config::load(options)?;
+    if !loaded.config.infer.manifest.as_os_str().is_empty() {
+        ModelCheck::start(&Siblings::find()?, &loaded.config)?.finish()?;
+    }
     let mut text = to_toml(&loaded.settings);
     if loaded.config.sources.is_empty() {
         text = format!("# No source: the first camera, else the built-in demo clip.\n{text}");

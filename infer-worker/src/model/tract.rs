@@ -8,6 +8,7 @@ use super::fused::{self, memory::Memory};
 use super::manifest::NetworkFile;
 use super::network::{Network, Port, RunError};
 use super::{Engine, ModelError, ModelSet, Step};
+use crate::classifier::ImageClassifier;
 use std::fmt;
 use std::sync::Arc;
 use tract_onnx::pb::ModelProto;
@@ -38,14 +39,29 @@ pub fn load(model: &ModelSet, engine: Engine) -> Result<[Box<dyn Network>; 4], M
     ])
 }
 
-/// Checks the four files of a profile without preparing them to run.
+/// Loads the network of a user's own classifier, and runs it once.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_classifier(file: &NetworkFile, engine: Engine) -> Result<Box<dyn Network>, ModelError> {
+    let network = TractNetwork::load(file, engine, &Arc::new(Memory::default()))?;
+    Ok(Box::new(network))
+}
+
+/// Checks the files of a model, those of a profile without preparing them to run. A user's own
+/// classifier is tried.
 ///
 /// # Errors
 /// As [`load`].
 pub fn check(model: &ModelSet) -> Result<(), ModelError> {
-    Step::ALL.into_iter().try_for_each(|step| {
-        let file = model.network(step);
-        typed(file, &parse(file)?).map(|_| ())
+    let own = model.classifier.as_ref();
+    let is_own = |file: &&NetworkFile| own.is_some_and(|own| own.file.path == file.path);
+    model
+        .files()
+        .filter(|file| !is_own(file))
+        .try_for_each(|file| typed(file, &parse(file)?).map(|_| ()))?;
+    own.map_or(Ok(()), |own| {
+        ImageClassifier::load(own, Engine::Plain).map(|_| ())
     })
 }
 
@@ -110,21 +126,35 @@ fn check_inputs(file: &NetworkFile, graph: &mut InferenceModel) -> Result<(), Mo
     }
     for (index, port) in file.inputs.iter().enumerate() {
         let fact = graph.input_fact(index).map_err(&unsupported)?;
-        let expected = listed(&port.shape);
-        // A graph may leave dimensions open; those that it states must match.
-        let stated = fact.shape.concretize().map(|dims| listed(&dims));
-        if let Some(found) = stated.filter(|found| *found != expected) {
-            return Err(misfit(
-                file,
-                &format!("input `{}`", port.name),
-                expected,
-                found,
-            ));
+        if let Some((expected, found)) = unlike(port, fact) {
+            let port = format!("input `{}`", port.name);
+            return Err(misfit(file, &port, expected, found));
         }
         let fact = InferenceFact::dt_shape(f32::datum_type(), port.shape.clone());
         graph.set_input_fact(index, fact).map_err(&unsupported)?;
     }
     Ok(())
+}
+
+/// What of an input is not as the manifest says: expected and found. A graph may leave dimensions
+/// open, or name them; those that it states must match, and values are 32-bit floats.
+fn unlike(port: &Port, fact: &InferenceFact) -> Option<(String, String)> {
+    let kind = fact.datum_type.concretize().unwrap_or(f32::datum_type());
+    let dims: Vec<Option<TDim>> = fact.shape.dims().map(|dim| dim.concretize()).collect();
+    let is_same = |(found, expected): (&Option<TDim>, &usize)| {
+        let stated = found.as_ref().and_then(|dim| dim.to_i64().ok());
+        stated.is_none_or(|stated| usize::try_from(stated) == Ok(*expected))
+    };
+    let is_rank = dims.len() == port.shape.len() || fact.shape.is_open();
+    if kind == f32::datum_type() && is_rank && dims.iter().zip(&port.shape).all(is_same) {
+        return None;
+    }
+    let found: Vec<String> = dims
+        .iter()
+        .map(|dim| dim.as_ref().map_or("?".to_owned(), ToString::to_string))
+        .collect();
+    let expected = format!("{:?} {}", f32::datum_type(), listed(&port.shape));
+    Some((expected, format!("{kind:?} {}", listed(&found))))
 }
 
 /// Dimensions as they stand in a manifest.
