@@ -9,7 +9,8 @@
 use crate::access::Access;
 use crate::clients::ClientLimits;
 use crate::gatekeeper::Gatekeeper;
-use crate::hub::{Hub, Limits};
+use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::pump::Pump;
 use crate::push::reports::Reports;
 use crate::push::{Desk, Press};

@@ -3,7 +3,8 @@
 use net_gateway::access::Access;
 use net_gateway::clients::ClientLimits;
 use net_gateway::gatekeeper::Gatekeeper;
-use net_gateway::hub::{Hub, Limits};
+use net_gateway::hub::Hub;
+use net_gateway::limits::Limits;
 use net_gateway::pump::Pump;
 use net_gateway::push::Press;
 use net_gateway::server::{self, Listeners};
