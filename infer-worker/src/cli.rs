@@ -9,7 +9,8 @@ use crate::backend_args::BackendArgs;
 use crate::bench::{self, BenchError};
 use crate::eval::{self, EvalError};
 use crate::events;
-use crate::model::{self, Engine, ModelError, ModelSet, Step, locate};
+use crate::model::manifest::NetworkFile;
+use crate::model::{self, Engine, ModelError, ModelSet, locate, skeleton};
 use crate::pipeline::Pipeline;
 use crate::predict;
 use crate::taught::verbs::{self, VerbError};
@@ -36,6 +37,7 @@ const EXAMPLES: &str = "\
 Examples:
   infer-worker predict hand.jpg other.png
   infer-worker check-model --profile lite
+  infer-worker check-model --print-manifest own.onnx > manifest.toml
   infer-worker agree --clip clip.mjpeg --reference clip.json
   infer-worker events --clip clip.mjpeg --labels clip.json
   infer-worker bench --clip clip.mjpeg
@@ -67,6 +69,9 @@ enum Command {
         /// Print one JSON object instead of text
         #[arg(long)]
         json: bool,
+        /// Print a manifest for a network of your own instead, to be completed
+        #[arg(long, value_name = "FILE.onnx", conflicts_with = "json")]
+        print_manifest: Option<PathBuf>,
     },
     /// Run the tracker over a clip and compare with a reference
     Agree {
@@ -343,7 +348,14 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             })
         }
         Command::Eval { model, what } => evaluate(model, what),
-        Command::CheckModel { model, json } => check_model(model, *json),
+        Command::CheckModel {
+            print_manifest: Some(network),
+            ..
+        } => {
+            write!(io::stdout(), "{}", skeleton::of(network)?)?;
+            Ok(ExitReason::Stopped)
+        }
+        Command::CheckModel { model, json, .. } => check_model(model, *json),
         Command::Agree {
             model,
             clip,
@@ -422,10 +434,7 @@ fn check_model(args: &ModelArgs, json: bool) -> Result<ExitReason, CommandError>
     let (model, engine) = (args.open()?, args.backend.engine()?);
     model::check(&model, engine)?;
     let labels: Vec<&str> = model.labels.iter().map(|label| label.as_str()).collect();
-    let files: Vec<String> = Step::ALL
-        .iter()
-        .map(|step| model.network(*step).name())
-        .collect();
+    let files: Vec<String> = model.files().map(NetworkFile::name).collect();
     let mut out = io::stdout().lock();
     if json {
         let line = json!({

@@ -12,6 +12,7 @@
 pub mod agree;
 mod backend_args;
 pub mod bench;
+pub mod classifier;
 pub mod cli;
 pub mod complaint;
 pub mod eval;

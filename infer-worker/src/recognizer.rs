@@ -4,6 +4,7 @@
 //! rules from [`crate::hand`]. It keeps memory between frames, but no state: what is known of
 //! earlier frames is an argument, so that any worker can go on with any source.
 
+use crate::classifier::ImageClassifier;
 use crate::hand::crop::{Border, crop};
 use crate::hand::palm::PalmDecoder;
 use crate::hand::region::Region;
@@ -35,6 +36,8 @@ pub struct Recognizer {
     embedder: Box<dyn Network>,
     classifier: Box<dyn Network>,
     taught: Taught,
+    /// A user's own network, in the place of the two before.
+    own: Option<ImageClassifier>,
     palms: PalmDecoder,
     detected: Vec<Region>,
     hands: Vec<FoundHand>,
@@ -47,12 +50,15 @@ impl Recognizer {
     /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
     pub fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
         let [palm, landmark, embedder, classifier] = model::load(model, engine)?;
+        let own = model.classifier.as_ref();
+        let own = own.map(|own| ImageClassifier::load(own, engine));
         Ok(Self {
             palm,
             landmark,
             embedder,
             classifier,
             taught: Taught::of(model),
+            own: own.transpose()?,
             palms: PalmDecoder::new(),
             detected: Vec::new(),
             hands: Vec::new(),
@@ -68,6 +74,10 @@ impl Recognizer {
         self.palm.run()?;
         for _ in 0..hands {
             self.landmark.run()?;
+            if let Some(own) = &mut self.own {
+                own.run()?;
+                continue;
+            }
             self.embedder.run()?;
             self.classifier.run()?;
         }
@@ -152,7 +162,13 @@ impl Recognizer {
         if self.hands.iter().any(known) {
             return Ok(());
         }
-        let label = self.classify(&points.landmarks, &points.world, right_probability)?;
+        gesture::normalise(&points.landmarks, self.embedder.input(0));
+        let shape = self.embedder.input(0);
+        let label = match (self.taught.decide(shape, right_probability), &mut self.own) {
+            (Some(taught), _) => Some(taught),
+            (None, Some(own)) => own.classify_hand(picture, &points.landmarks)?,
+            (None, None) => self.classify(&points.world, right_probability)?,
+        };
         if let Some((gesture, score)) = label {
             let landmarks = points.landmarks;
             let hand = FoundHand {
@@ -167,22 +183,14 @@ impl Recognizer {
         Ok(())
     }
 
-    /// The gesture of a hand and its probability: a taught one, if one takes it, else the model's
-    /// likeliest.
+    /// The model's likeliest gesture of a hand and its probability; its points are in the embedder's
+    /// first input.
     fn classify(
         &mut self,
-        landmarks: &Landmarks,
         world: &Landmarks,
         right_probability: f32,
     ) -> Result<Option<(usize, f32)>, RunError> {
         debug_assert_eq!(self.embedder.input(0).len(), LANDMARKS * 3);
-        gesture::normalise(landmarks, self.embedder.input(0));
-        let taught = self
-            .taught
-            .decide(self.embedder.input(0), right_probability);
-        if taught.is_some() {
-            return Ok(taught);
-        }
         self.embedder.input(1).fill(right_probability);
         gesture::normalise(world, self.embedder.input(2));
         self.embedder.run()?;

@@ -163,6 +163,17 @@ fn serve(
     }
     worker.beat(Stage::Inferring);
     let outcome = pipeline.recognize().map_err(failed)?;
+    if outcome.scene.is_none()
+        && !pipeline.model().sees_hands()
+        && let Some(frames) = feed.complaints.add(take)
+    {
+        let name = feed.name;
+        tracing::warn!(
+            "{name}: frame {}: the model's output holds a value that is no finite number \
+             ({frames} since the last report)",
+            sequence.0
+        );
+    }
     worker.beat(Stage::Publishing);
     worker.count(Counter::Detections, outcome.detected.into());
     let mut prediction = prediction(worker, pipeline.model(), &taken, outcome);
@@ -214,6 +225,7 @@ fn prediction(worker: &Worker, model: &ModelSet, taken: &Taken, outcome: Outcome
         model: model.sha256,
         detected: outcome.detected,
         looks: outcome.looks,
+        scene: outcome.scene,
         hands: outcome.hands,
         lost: Vec::new(),
     }

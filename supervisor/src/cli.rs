@@ -51,7 +51,7 @@ pub enum Command {
     },
     /// Show where the page is, also as a QR code for phones, and its certificate's fingerprint
     Address,
-    /// Check the configuration and show each value with where it came from
+    /// Check the configuration, and a model that it names, and show each value with where it came from
     CheckConfig(Settings),
     /// Show what is kept of a process that died: the latest, or the one with that ID
     Postmortem {

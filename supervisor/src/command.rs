@@ -291,9 +291,10 @@ fn outcome(instance: &Instance, unit: &str, generation: u64) -> Result<Outcome, 
 
 fn check_config(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let loaded = config::load(options)?;
-    // Both are of this machine, not of the release: whether they can be used is known here only.
-    let is_own = loaded.config.infer.backend != Backend::Tract;
-    if is_own || teach::is_any(&loaded.config.infer, instance) {
+    // These are of this machine, not of the release: whether they can be used is known here only.
+    let infer = &loaded.config.infer;
+    let is_own = infer.backend != Backend::Tract || !infer.manifest.as_os_str().is_empty();
+    if is_own || teach::is_any(infer, instance) {
         ModelCheck::start(&Siblings::find()?, &loaded.config, instance)?.finish()?;
     }
     let mut text = to_toml(&loaded.settings);

@@ -21,6 +21,7 @@ mod kill;
 mod limits;
 mod new_model;
 mod notice;
+mod own_model;
 mod page;
 mod predictions;
 mod push;

@@ -58,12 +58,13 @@ pub fn load(model: &mut ModelSet, path: &Path) -> Result<(), TaughtError> {
     join(model, &taught)
 }
 
-/// Adds taught gestures to the labels and the identity of a model.
+/// Adds taught gestures to the labels and the identity of a model that sees hands; any other knows
+/// none of them.
 ///
 /// # Errors
 /// [`TaughtError::Unusable`]: a name that the model has, or weights that are none.
 pub fn join(model: &mut ModelSet, taught: &[TaughtGesture]) -> Result<(), TaughtError> {
-    if taught.is_empty() {
+    if taught.is_empty() || !model.sees_hands() {
         return Ok(());
     }
     let mut identity = Sha256::new();

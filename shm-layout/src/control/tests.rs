@@ -37,6 +37,8 @@ fn every_assignment_survives_the_channel() {
             manifest: Some("/m/manifest.toml".into()),
             profile: "lite".into(),
             gestures: "canned".into(),
+            backend: Backend::OnnxRuntime,
+            onnxruntime_library: Some("/lib/libonnxruntime.so".into()),
             taught: vec![TaughtGesture {
                 name: "wave".into(),
                 side: HandSide::Left,
