@@ -34,5 +34,6 @@ mod rolling;
 mod rtp;
 mod slow_client;
 mod systemd;
+mod teach;
 mod tls;
 mod unix_socket;

@@ -20,8 +20,6 @@ const RECALL_GOOD: f32 = 0.9;
 const NOTHING_MAX: f32 = 0.01;
 /// A good one takes no more of any other gesture, and gives no more to any other taught one.
 const OTHER_MAX: f32 = 0.05;
-/// A gesture that the model gave so many of the samples to is lost to the taught one.
-const CALLED_MAX: f32 = 0.5;
 
 /// How many hands of another gesture are taken for the taught one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -193,21 +191,17 @@ fn near(mut scores: Vec<f32>) -> f32 {
 }
 
 impl Measure {
-    /// Whether the gesture will do; `called` is what the model called its samples, with the share.
+    /// Whether the gesture will do.
     #[must_use]
-    pub fn verdict(&self, called: &[(String, f32)]) -> Verdict {
-        let mut overlaps: Vec<String> = Vec::new();
+    pub fn verdict(&self) -> Verdict {
         let taken = self
             .others
             .iter()
             .filter(|other| other.is_known && other.taken > OTHER_MAX);
         let given = self.given.iter().filter(|(_, share)| *share > OTHER_MAX);
-        let lost = called.iter().filter(|(_, share)| *share >= CALLED_MAX);
-        let names = taken.map(|other| &other.name);
-        for name in names
-            .chain(given.map(|(name, _)| name))
-            .chain(lost.map(|(name, _)| name))
-        {
+        let given = given.map(|(name, _)| name);
+        let mut overlaps: Vec<String> = Vec::new();
+        for name in taken.map(|other| &other.name).chain(given) {
             if !overlaps.contains(name) {
                 overlaps.push(name.clone());
             }

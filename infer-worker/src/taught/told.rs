@@ -9,6 +9,10 @@ use std::fmt::Write as _;
 
 /// Other gestures that are named.
 const NEAREST: usize = 3;
+/// What models call a hand that shows no gesture.
+const NONE: &str = "None";
+/// From which share on the model had another name for the hands.
+const MOSTLY: f32 = 0.5;
 
 /// What came of teaching a gesture.
 #[must_use]
@@ -42,7 +46,14 @@ pub fn lesson(samples: &Samples, measure: &Measure, called: &[(String, f32)]) ->
             called.join(", ")
         );
     }
-    let _ = writeln!(text, "verdict  {}", verdict(&measure.verdict(called)));
+    let mut words = verdict(&measure.verdict());
+    if let Some((name, _)) = called
+        .iter()
+        .find(|(name, share)| name != NONE && *share >= MOSTLY)
+    {
+        words.push_str(&format!("; hands that were called {name} may be it now"));
+    }
+    let _ = writeln!(text, "verdict  {words}");
     text
 }
 

@@ -158,7 +158,7 @@ fn teach(args: &TeachArgs) -> Result<(), VerbError> {
     if args.json {
         let answer = json!({
             "name": samples.name, "file": path, "measure": found, "called": called,
-            "verdict": found.verdict(&called),
+            "verdict": found.verdict(),
         });
         writeln!(out, "{answer}")?;
     } else {
