@@ -8,7 +8,7 @@ use net_gateway::drawing::decode::Decoder;
 use net_gateway::jpeg::Encoder;
 use net_gateway::push::inspect::{JpegFacts, inspect};
 use net_gateway::rendition::Rendition;
-use net_gateway::rendition::overlay::{DrawnHand, DrawnScene, Drawing};
+use net_gateway::rendition::overlay::{Drawing, DrawnHand, DrawnScene};
 use net_gateway::rendition::render::{Rendered, Renderer};
 use shm_layout::Label;
 
