@@ -40,6 +40,7 @@ pub fn all(
             source: index,
             name: source.name.clone(),
             kind: source.kind.clone(),
+            idle_fps: source.idle_fps,
         })),
     });
     let infer = (0..infer_workers).map(|lane| UnitPlan {

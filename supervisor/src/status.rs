@@ -171,6 +171,9 @@ fn source_line(source: &SourceStatus) -> String {
         } = source;
         parts.push(format!("{kind} {width_px}x{height_px} {format}"));
         parts.push(format!("{:.1} of {} fps", source.measured_fps, source.fps));
+        if source.is_idle {
+            parts.push("nobody watches".to_owned());
+        }
     }
     parts.push(format!("for {}", age(source.since_ms)));
     if !source.detail.is_empty() {
@@ -296,6 +299,7 @@ mod tests {
             width_px: 640,
             height_px: 480,
             fps: 30.0,
+            is_idle: false,
             measured_fps: 29.9,
             sequence: 7,
             predictions_per_s: 14.2,

@@ -134,7 +134,7 @@ mod tests {
                 "last_death_ago_ms": 5, "retry_in_ms": 100, "counters": {}}],
             "sources": [{"name": "cam0", "kind": "v4l2", "state": source, "detail": "unplugged",
                 "format": "MJPG", "width_px": 640, "height_px": 480, "fps": 30.0,
-                "measured_fps": 0.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
+                "is_idle": false, "measured_fps": 0.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
             "model": null, "infer_workers": 1,
             "traffic": {"clients": 0, "predictions_per_s": 0.0,
                 "latency_ms_p50": null, "latency_ms_p99": null},

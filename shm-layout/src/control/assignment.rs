@@ -28,6 +28,8 @@ pub struct CaptureAssignment {
     pub name: String,
     /// Where its frames come from.
     pub kind: SourceKind,
+    /// Frames a second while nobody needs more; 0 = always all.
+    pub idle_fps: u32,
 }
 
 /// The work of an infer-worker.

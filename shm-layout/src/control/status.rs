@@ -177,6 +177,8 @@ pub struct SourceStatus {
     pub height_px: u32,
     /// Nominal rate, frames a second; 0 until it is known.
     pub fps: f64,
+    /// Whether fewer frames are published than come, because nobody needs all of them.
+    pub is_idle: bool,
     /// Rate measured over the last second or two.
     pub measured_fps: f64,
     /// Newest sequence.

@@ -10,6 +10,7 @@ fn every_assignment_survives_the_channel() {
         source: 1,
         name: "cam0".into(),
         kind,
+        idle_fps: 5,
     };
     let (width_px, height_px) = (640, 480);
     let assignments = [

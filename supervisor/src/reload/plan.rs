@@ -108,7 +108,11 @@ impl Differ {
             self.note(&format!("sources.{}", source.name), true, Concern::Fixed);
         }
         for (index, source) in new.iter().enumerate() {
-            let SourceConfig { name, kind } = source;
+            let SourceConfig {
+                name,
+                kind,
+                idle_fps,
+            } = source;
             let key = format!("sources.{name}");
             match old.get(index) {
                 Some(was) if was.name == *name => {
@@ -120,7 +124,8 @@ impl Differ {
                         _ if was.kind.name() == kind.name() => Concern::Capture(index),
                         _ => Concern::SourceType(index),
                     };
-                    self.note(&key, was.kind != *kind, concern);
+                    let differs = was.kind != *kind || was.idle_fps != *idle_fps;
+                    self.note(&key, differs, concern);
                 }
                 // One that is new, or at another ring than before.
                 _ => self.note(&key, true, Concern::Fixed),

@@ -332,6 +332,8 @@ impl<'s> RunningBox<'s> {
         for (index, source) in self.sources.iter_mut().enumerate() {
             let predictions = segment.predictions(index).map_or(0, |slot| slot.count());
             source.count(segment.newest(index), predictions, now);
+            let demand = segment.demand(index);
+            source.note_demand(demand.is_ok_and(|demand| demand.holds(now)));
         }
     }
 
