@@ -5,6 +5,8 @@
 //! that browsers remember would outlast a config that has TLS off again.
 
 use crate::client_io::ClientIo;
+use crate::http::HEAD_BYTES_MAX;
+use crate::http::bare::WithBodies;
 use crate::http::error::ApiError;
 use crate::hub::Hub;
 use crate::wire;
@@ -20,14 +22,13 @@ use std::time::Duration;
 
 /// Longest that such a client may take for its request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest request head, in bytes.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Answers one HTTP request.
 pub async fn redirect(hub: Arc<Hub>, io: ClientIo) {
     let answer = |request: Request<hyper::body::Incoming>| async move {
         Ok::<_, Infallible>(answer(request.headers(), request.uri()))
     };
+    let io = WithBodies::new(io, Arc::clone(hub.connections()));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)
