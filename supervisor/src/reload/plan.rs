@@ -181,18 +181,17 @@ impl Differ {
         }
     }
 
-    /// While there is no TLS its files are nobody's; further names go into the box's own
-    /// certificate, which the gateway takes by itself.
+    /// While there is no TLS its files and names are nobody's; else the gateway serves the files, and
+    /// answers by the names.
     fn tls(&mut self, old: &Tls, new: &Tls) {
-        let of_files = if new.enabled || old.enabled {
+        let with_tls = if new.enabled || old.enabled {
             Concern::Gateway
         } else {
             Concern::InPlace
         };
         note_keys! { self, "tls", Tls, old, new;
             Concern::Gateway => enabled;
-            of_files => certificate key;
-            Concern::InPlace => names;
+            with_tls => certificate key names;
         }
     }
 
