@@ -121,6 +121,7 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         trusted_proxies: gateway.trusted_proxies.clone(),
         steady: Box::new(config.steady.clone()),
         tls: certificate::files(&config.tls, instance),
+        may_lack_certificate: false,
         has_http_unix: !gateway.http_unix.as_os_str().is_empty(),
         access: access(config),
         rtp: config

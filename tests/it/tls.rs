@@ -3,6 +3,7 @@
 
 use crate::clients::run;
 use crate::reload::{reload, text};
+use shm_layout::control::BoxState;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +13,7 @@ use std::sync::mpsc::channel;
 use wigwag_tests::client::multipart::{MultipartStream, is_jpeg};
 use wigwag_tests::client::wire::{FRAMES, Message, WireClient};
 use wigwag_tests::client::{http, tls};
+use wigwag_tests::process::signal;
 use wigwag_tests::{TestBox, binaries, wait};
 
 /// Debian's Python, whose `ssl` is OpenSSL.
@@ -242,8 +244,65 @@ fn changed_certificate_is_taken_by_new_connections_and_a_bad_one_is_not() {
     test_box.stop();
 }
 
-/// Goal: TLS is turned on, and its certificate gets a further name, without a stop.
-/// Method: by reload; the second one replaces no process, and curl then needs to ignore nothing.
+/// Goal: a gateway that has to start while its certificate cannot be used serves what goes without
+/// one, people are told, and clients are back as soon as the files are mended.
+/// Method: with a damaged key, a successor does not take over from a gateway that has the certificate;
+/// after that one was killed, the next one is ready, a proxy at the Unix socket is served, who comes
+/// with TLS is not, and status, health and plain HTTP say so; with the key back, nobody restarts
+/// anything.
+#[test]
+fn gateway_without_its_certificate_serves_what_it_can_and_takes_it_when_it_is_mended() {
+    let builder = TestBox::builder("tls_locked");
+    let [_, key] = make(builder.scratch(), "given");
+    let socket = builder.scratch().join("http.sock");
+    let config = format!(
+        "certificate = \"given.pem\"\nkey = \"given.key\"\n[gateway]\nhttp_unix = \"{}\"",
+        socket.display()
+    );
+    let test_box = builder.config(&format!("{OWN}\n{config}")).start();
+    let (fingerprint, before) = (
+        tls::fingerprint_at(&test_box.http()),
+        test_box.unit("gateway"),
+    );
+    let good = std::fs::read(&key).unwrap();
+    std::fs::write(&key, "no key").unwrap();
+    test_box.await_status("the status says what is wrong", |status| {
+        let told = &status.tls_problem.as_ref()?.problem;
+        (told.contains("has no private key") && status.tls.is_some()).then_some(())
+    });
+    assert_eq!(test_box.status().state, BoxState::Ready, "it serves on");
+    assert!(!test_box.run(&["restart", "gateway"]).status.success());
+    assert_eq!(tls::fingerprint_at(&test_box.http()), fingerprint);
+
+    signal(before.pid.unwrap(), "KILL");
+    let locked = test_box.await_successor("gateway", before.generation);
+    test_box.await_status("the box is degraded for want of a certificate", |status| {
+        let is_locked = status.tls.is_none() && status.tls_problem.is_some();
+        (is_locked && status.state == BoxState::Degraded).then_some(())
+    });
+    let told = text(&test_box.run(&["status"]));
+    assert!(
+        told.contains("has no private key") && told.contains("hint: "),
+        "{told}"
+    );
+    let path = socket.to_str().unwrap();
+    let arguments = ["-sS", "--unix-socket", path, "http://localhost/readyz"];
+    let reasons = text(&run("curl", "curl", &arguments));
+    assert!(reasons.contains("no certificate"), "{reasons}");
+    assert!(tls::connect(&test_box.http()).is_err());
+    let plain = test_box.http_get("/");
+    assert_eq!(plain.status, 503);
+
+    std::fs::write(&key, good).unwrap();
+    test_box.await_ready();
+    assert_eq!(tls::fingerprint_at(&test_box.http()), fingerprint);
+    assert_eq!(test_box.pid("gateway"), locked.pid.unwrap());
+    test_box.stop();
+}
+
+/// Goal: TLS is turned on, and the box gets a further name, without a stop.
+/// Method: by reload; then curl needs to ignore nothing, and what needs no login on this machine is
+/// there by the new name as by the address.
 #[test]
 fn reload_turns_tls_on_and_adds_a_name() {
     const OFF: &str = "[sources.cam]\ntype = \"pattern\"\n[infer]\nworkers = 1\n";

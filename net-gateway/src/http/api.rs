@@ -110,7 +110,9 @@ fn reasons_against(status: &BoxStatus) -> Vec<String> {
                 source.detail
             )
         });
-    units.chain(sources).collect()
+    let is_locked = status.has_tls() && status.tls.is_none();
+    let certificate = is_locked.then(|| "there is no certificate that can be used".to_owned());
+    units.chain(sources).chain(certificate).collect()
 }
 
 /// A state as its word in JSON.
@@ -124,6 +126,7 @@ pub(super) fn word(state: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shm_layout::control::CertificateProblem;
 
     fn status(unit: &str, source: &str) -> BoxStatus {
         serde_json::from_value(serde_json::json!({
@@ -149,6 +152,15 @@ mod tests {
         assert_eq!(
             reasons_against(&status("backoff", "lost")),
             ["infer/0 is backoff", "source cam0 is lost: unplugged"]
+        );
+        let mut locked = status("ready", "live");
+        locked.tls_problem = Some(CertificateProblem {
+            problem: "`/c.pem` is gone".to_owned(),
+            hint: String::new(),
+        });
+        assert_eq!(
+            reasons_against(&locked),
+            ["there is no certificate that can be used"]
         );
     }
 }

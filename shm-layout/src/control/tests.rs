@@ -68,6 +68,7 @@ fn every_assignment_survives_the_channel() {
                 certificate: "/c.pem".into(),
                 key: "/k.pem".into(),
             }),
+            may_lack_certificate: true,
             has_http_unix: true,
             access: AccessRules {
                 entries: vec![AccessEntry {
