@@ -17,6 +17,7 @@ use crate::rotation::Rotation;
 use crate::taught::{self, TaughtError};
 use crate::trim::trim;
 use shm_layout::control::{Assignment, FromWorker, InferAssignment, ModelInfo};
+use shm_layout::demand::Demand;
 use shm_layout::exit::ExitReason;
 use shm_layout::prediction::{HANDS_MAX, PredictionSlot};
 use shm_layout::prediction_slot::Published;
@@ -38,6 +39,7 @@ const PACE_RUNS: u32 = 2;
 struct Feed<'s> {
     name: &'s str,
     frames: Subscriber<'s>,
+    demand: Demand<'s>,
     predictions: PredictionSlot<'s>,
     complaints: Complaints,
     corrupt: u64,
@@ -127,7 +129,12 @@ fn serve(
     worker.count(Counter::CorruptFrames, corrupt - feed.corrupt);
     feed.corrupt = corrupt;
     let last = feed.predictions.latest();
-    if !feed.idle.is_due(last.as_ref(), MonotonicNs::now()) {
+    let now = MonotonicNs::now();
+    let is_due = feed.idle.is_due(last.as_ref(), now);
+    if feed.idle.is_awake(now) {
+        feed.demand.ask(now);
+    }
+    if !is_due {
         return Ok(false);
     }
     let Some(lease) = feed.frames.take_latest() else {
@@ -269,6 +276,7 @@ fn feeds<'s>(
         Ok(Feed {
             name,
             frames: segment.subscriber(source, worker.place())?,
+            demand: segment.demand(source)?,
             predictions,
             complaints: Complaints::default(),
             corrupt: 0,

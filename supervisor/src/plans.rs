@@ -42,6 +42,7 @@ pub fn all(
             source: index,
             name: source.name.clone(),
             kind: source.kind.clone(),
+            idle_fps: source.idle_fps,
         })),
     });
     let infer = (0..infer_workers).map(|lane| UnitPlan {
@@ -131,6 +132,7 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         trusted_proxies: gateway.trusted_proxies.clone(),
         steady: Box::new(config.steady.clone()),
         tls: certificate::files(&config.tls, instance),
+        may_lack_certificate: false,
         has_http_unix: !gateway.http_unix.as_os_str().is_empty(),
         access: access(config),
         rtp: config
@@ -146,12 +148,19 @@ fn access(config: &Config) -> AccessRules {
     AccessRules {
         entries: config.access.clone(),
         anonymous: gateway.allow_anonymous,
-        hosts: gateway.hosts.clone(),
+        hosts: hosts(config),
         failed_attempts_per_minute: gateway.max_failed_logins_per_minute,
         max_sessions: gateway.max_sessions as usize,
         session_idle_s: gateway.session_idle_s,
         session_max_s: gateway.session_max_s,
     }
+}
+
+/// The names that the box answers by: whoever gives it one for its certificate means to use it.
+fn hosts(config: &Config) -> Vec<String> {
+    let of_certificate = config.tls.names.iter().filter(|_| config.tls.enabled);
+    let configured = config.gateway.hosts.iter();
+    configured.chain(of_certificate).cloned().collect()
 }
 
 fn rtp(output: &RtpOutput, sources: &[SourceConfig]) -> RtpAssignment {

@@ -17,6 +17,7 @@ mod drain;
 mod existing_clients;
 mod gestures;
 mod hang;
+mod idle_source;
 mod kill;
 mod limits;
 mod new_model;

@@ -31,6 +31,8 @@ pub struct CaptureAssignment {
     pub name: String,
     /// Where its frames come from.
     pub kind: SourceKind,
+    /// Frames a second while nobody needs more; 0 = always all.
+    pub idle_fps: u32,
 }
 
 /// The work of an infer-worker.
@@ -85,6 +87,8 @@ pub struct GatewayAssignment {
     pub trusted_proxies: Vec<String>,
     /// Where the certificate for clients is; `None` = they come without TLS.
     pub tls: Option<TlsFiles>,
+    /// Whether to serve what goes without a certificate if that cannot be used: nobody else serves.
+    pub may_lack_certificate: bool,
     /// Whether there is a listener at a path, on [`FD_HTTP_UNIX`].
     pub has_http_unix: bool,
     /// Who may do what.

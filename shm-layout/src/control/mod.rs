@@ -25,7 +25,9 @@ pub use assignment::{
     Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, SourceName,
 };
 pub use backend::Backend;
-pub use certificate::{CertificateAnswer, CertificateInfo, TlsFiles};
+pub use certificate::{
+    CertificateAnswer, CertificateInfo, CertificateProblem, CertificateReport, TlsFiles,
+};
 pub use rtp::RtpAssignment;
 pub use source::{PUSH, PushLimits, SourceKind, SourceMode, SourceReport, SourceState};
 pub use status::{
@@ -139,8 +141,8 @@ pub enum FromWorker {
     Source(SourceReport),
     /// What the gateway carries; once a second.
     Traffic(TrafficReport),
-    /// The certificate that the gateway's new clients get; at first and when it changes.
-    Certificate(CertificateInfo),
+    /// How the gateway stands with its certificate; at first and when that changes.
+    Certificate(CertificateReport),
     /// How long an infer-worker's model takes for a frame with all its networks, measured when it
     /// was loaded, in ms; before [`Self::Ready`].
     Pace {

@@ -10,6 +10,7 @@ fn every_assignment_survives_the_channel() {
         source: 1,
         name: "cam0".into(),
         kind,
+        idle_fps: 5,
     };
     let (width_px, height_px) = (640, 480);
     let assignments = [
@@ -75,6 +76,7 @@ fn every_assignment_survives_the_channel() {
                 certificate: "/c.pem".into(),
                 key: "/k.pem".into(),
             }),
+            may_lack_certificate: true,
             has_http_unix: true,
             access: AccessRules {
                 entries: vec![AccessEntry {

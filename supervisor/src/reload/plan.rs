@@ -120,7 +120,11 @@ impl Differ {
             self.note(&format!("sources.{}", source.name), true, Concern::Fixed);
         }
         for (index, source) in new.iter().enumerate() {
-            let SourceConfig { name, kind } = source;
+            let SourceConfig {
+                name,
+                kind,
+                idle_fps,
+            } = source;
             let key = format!("sources.{name}");
             match old.get(index) {
                 Some(was) if was.name == *name => {
@@ -132,7 +136,8 @@ impl Differ {
                         _ if was.kind.name() == kind.name() => Concern::Capture(index),
                         _ => Concern::SourceType(index),
                     };
-                    self.note(&key, was.kind != *kind, concern);
+                    let differs = was.kind != *kind || was.idle_fps != *idle_fps;
+                    self.note(&key, differs, concern);
                 }
                 // One that is new, or at another ring than before.
                 _ => self.note(&key, true, Concern::Fixed),
@@ -190,18 +195,17 @@ impl Differ {
         }
     }
 
-    /// While there is no TLS its files are nobody's; further names go into the box's own
-    /// certificate, which the gateway takes by itself.
+    /// While there is no TLS its files and names are nobody's; else the gateway serves the files, and
+    /// answers by the names.
     fn tls(&mut self, old: &Tls, new: &Tls) {
-        let of_files = if new.enabled || old.enabled {
+        let with_tls = if new.enabled || old.enabled {
             Concern::Gateway
         } else {
             Concern::InPlace
         };
         note_keys! { self, "tls", Tls, old, new;
             Concern::Gateway => enabled;
-            of_files => certificate key;
-            Concern::InPlace => names;
+            with_tls => certificate key names;
         }
     }
 

@@ -20,22 +20,25 @@ const HASH: &str = "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 108] = [
+const KEYS: [(&str, &str, &str, Concern); 111] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
     ("sources.cam", "height_px", "240", Concern::Capture(0)),
     ("sources.cam", "fps", "15", Concern::Capture(0)),
     ("sources.cam", "format", "\"yuyv\"", Concern::Capture(0)),
+    ("sources.cam", "idle_fps", "5", Concern::Capture(0)),
     ("sources.film", "type", "\"pattern\"", Concern::SourceType(1)),
     ("sources.film", "path", "\"/film\"", Concern::Capture(1)),
     ("sources.film", "fps", "5.0", Concern::Capture(1)),
     ("sources.film", "looped", "false", Concern::Capture(1)),
+    ("sources.film", "idle_fps", "5", Concern::Capture(1)),
     ("sources.test", "type", "\"clip\"", Concern::SourceType(2)),
     ("sources.test", "width_px", "320", Concern::Capture(2)),
     ("sources.test", "height_px", "240", Concern::Capture(2)),
     ("sources.test", "fps", "5.0", Concern::Capture(2)),
     ("sources.test", "format", "\"rgb24\"", Concern::Capture(2)),
+    ("sources.test", "idle_fps", "5", Concern::Capture(2)),
     ("sources.own", "type", "\"clip\"", Concern::Fixed),
     ("sources.own", "max_width_px", "320", Concern::Pushed(3)),
     ("sources.own", "max_height_px", "240", Concern::Pushed(3)),
