@@ -1,12 +1,13 @@
-//! How often a source is looked at while nobody shows a hand.
+//! How often a source is looked at while nobody shows a hand, or the whole frame shows nothing.
 //!
 //! Neighbours: `run` asks before it takes a frame. Looking for palms costs as much as following a
 //! hand, and most of the time nobody is there: so after a while without a hand only some of the
 //! frames are taken. The first hand brings all of them back. Pure, but for what it remembers; any
 //! worker sees the same predictions, so that together they look no more often than one alone.
 
-use shm_layout::{MonotonicNs, Prediction};
+use shm_layout::{MonotonicNs, Prediction, Scene};
 use std::time::Duration;
+use steady::machine::is_no_gesture;
 
 /// A source without a hand for so long is looked at less often. A hand that is lost for a moment is
 /// found again in the next frame.
@@ -38,7 +39,7 @@ impl Idle {
         let Some(last) = last else {
             return true;
         };
-        if !last.hands.is_empty() {
+        if !last.hands.is_empty() || last.scene.is_some_and(shows_something) {
             self.seen = self.seen.max(last.take);
         }
         self.is_awake(now) || now.since(last.take) >= self.interval
@@ -49,6 +50,11 @@ impl Idle {
     pub fn is_awake(&self, now: MonotonicNs) -> bool {
         now.since(self.seen) < IDLE_AFTER
     }
+}
+
+/// Whether the frame as a whole shows what its model has a name for.
+fn shows_something(scene: Scene) -> bool {
+    !is_no_gesture(scene.gesture)
 }
 
 #[cfg(test)]
@@ -88,6 +94,7 @@ mod tests {
             model: [0; 32],
             detected: true,
             looks: 0,
+            scene: None,
             hands: vec![hand(); hands],
             lost: Vec::new(),
         }

@@ -50,7 +50,7 @@ pub use clock::{MonotonicNs, wall_us};
 #[cfg(not(loom))]
 pub use frame::{FrameMeta, PixelFormat};
 #[cfg(not(loom))]
-pub use prediction::{Hand, Label, Prediction};
+pub use prediction::{Hand, Label, Prediction, Scene};
 #[cfg(not(loom))]
 pub use segment::Segment;
 

@@ -121,6 +121,9 @@ pub fn to_text(status: &BoxStatus) -> String {
             "model {} ({}), {gestures} labels",
             model.name, model.profile
         );
+        if !model.taught.is_empty() {
+            let _ = writeln!(text, "taught {}", model.taught.join(", "));
+        }
     }
     let _ = writeln!(text, "{}", summary(status));
     let names = status.units.iter().map(|unit| &unit.name);

@@ -103,7 +103,7 @@ fn configuration_that_cannot_be_applied_changes_nothing() {
         taken.local_addr().unwrap()
     );
     let own = format!("{PATTERN}[gateway]\n{addresses}\"{}\"", before.wire);
-    let cases: [(String, &[&str]); 11] = [
+    let cases: [(String, &[&str]); 12] = [
         (
             format!("{good}jpeg_quality = 170"),
             &["wigwag.toml:6: ", "1 to 100"],
@@ -116,6 +116,12 @@ fn configuration_that_cannot_be_applied_changes_nothing() {
         (
             format!("{good}[infer]\nmanifest = \"/no/such.toml\""),
             &["/no/such.toml"],
+        ),
+        (
+            format!(
+                "{good}[infer]\nbackend = \"onnxruntime\"\nonnxruntime_library = \"/no/such.so\""
+            ),
+            &["ONNX Runtime", "/no/such.so", "infer.onnxruntime_library"],
         ),
         (
             format!("{good}[infer]\nworkers = 9"),

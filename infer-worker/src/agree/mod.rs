@@ -139,6 +139,7 @@ pub(crate) fn prediction(sequence: u64, outcome: Outcome) -> Prediction {
         model: [0; 32],
         detected: outcome.detected,
         looks: outcome.looks,
+        scene: outcome.scene,
         hands: outcome.hands,
         lost: Vec::new(),
     }

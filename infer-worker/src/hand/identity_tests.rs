@@ -37,6 +37,7 @@ fn prediction(sequence: u64, hands: Vec<Hand>) -> Prediction {
         model: [0; 32],
         detected: true,
         looks: 0,
+        scene: None,
         hands,
         lost: Vec::new(),
     }

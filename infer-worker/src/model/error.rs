@@ -80,12 +80,32 @@ pub enum ModelError {
         /// What the file holds.
         found: String,
     },
+    /// A network's values are not those that the manifest states.
+    #[error("model file `{path}`: output `{output}`: expected {expected}, found {found}")]
+    Values {
+        /// The file.
+        path: PathBuf,
+        /// Which output.
+        output: String,
+        /// What the manifest states.
+        expected: String,
+        /// What the network says.
+        found: String,
+    },
     /// The runtime cannot load the network.
-    #[error("model file `{path}`: expected an ONNX network that tract can run: {cause}")]
+    #[error("model file `{path}`: expected an ONNX network that can be run: {cause}")]
     Unsupported {
         /// The file.
         path: PathBuf,
         /// The runtime's words.
+        cause: String,
+    },
+    /// The library of the backend cannot be used.
+    #[error("cannot use the ONNX Runtime library `{library}`: {cause}")]
+    Runtime {
+        /// The library, by its path or by the name that the system was asked for.
+        library: PathBuf,
+        /// Why not.
         cause: String,
     },
 }
@@ -104,8 +124,14 @@ impl ModelError {
             Self::File { .. } | Self::FileSize { .. } | Self::Damaged { .. } => {
                 "restore the file from this release, or state its new sha256 in the manifest"
             }
+            Self::Values { .. } => {
+                "say in the manifest what the network's values are; models/README.md has the usual ones"
+            }
             Self::Shape { .. } | Self::Unsupported { .. } => {
-                "use the network that the manifest names; models/README.md lists the shapes"
+                "use the network that the manifest describes; `infer-worker check-model --print-manifest FILE.onnx` prints its inputs, outputs and digest"
+            }
+            Self::Runtime { .. } => {
+                "install ONNX Runtime 1.17 or newer and name its libonnxruntime.so in infer.onnxruntime_library or in ORT_DYLIB_PATH, or set infer.backend = \"tract\""
             }
         }
     }

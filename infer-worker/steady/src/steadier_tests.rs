@@ -22,6 +22,7 @@ pub(crate) fn prediction_at(sequence: u64, at_ms: u64) -> Prediction {
         model: [0; 32],
         detected: false,
         looks: 0,
+        scene: None,
         hands: Vec::new(),
         lost: Vec::new(),
     }
@@ -73,7 +74,7 @@ fn line(event: &GestureEvent) -> String {
     let reason = event.reason.map(|reason| format!(" {reason:?}"));
     format!(
         "{name} {} {at_ms}{}",
-        event.hand_id,
+        event.hand.map_or(0, |hand| hand.id),
         reason.unwrap_or_default()
     )
 }
@@ -227,4 +228,81 @@ fn event_has_exactly_the_documented_shape() {
         "since_us": 1_001_000_000_u64, "held_ms": 264, "continued": false,
     });
     assert_eq!(json, expected);
+}
+
+/// Frame `n`, which as a whole shows `gesture`.
+fn whole(n: u64, gesture: &str) -> Prediction {
+    Prediction {
+        scene: Some(Scene {
+            gesture: Label::new(gesture).expect("label"),
+            score: 0.9,
+        }),
+        ..frame(n, Vec::new())
+    }
+}
+
+#[test]
+fn what_whole_frames_show_begins_and_ends_by_the_same_rules() {
+    let mut steadier = Steadier::new(&SteadySettings::default());
+    let told = play(&mut steadier, (0..30).map(|n| whole(n, "Thumb_Up")));
+    assert_eq!(told[0], "start 0 264", "as a hand: {told:?}");
+    let steady = steadier
+        .see(whole(30, "Thumb_Up"), |_| {})
+        .scene
+        .expect("a scene");
+    assert_eq!(steady.gesture, Label::new("Thumb_Up"));
+    assert!(steady.progress > 0.5, "{steady:?}");
+    let told = play(&mut steadier, (31..60).map(|n| whole(n, "None")));
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].starts_with("end 0 ") && told[0].ends_with(" Released"),
+        "{told:?}"
+    );
+    let mut event = None;
+    let mut last = Steadier::new(&SteadySettings::default());
+    for n in 0..30 {
+        last.see(whole(n, "Thumb_Up"), |told| {
+            event.get_or_insert(told);
+        });
+    }
+    let json = serde_json::to_value(event.expect("a start").to_json("cam0")).expect("json");
+    assert_eq!(
+        (&json["hand_id"], &json["handedness"]),
+        (&0.into(), &"None".into())
+    );
+    let shown = last
+        .see(whole(30, "Thumb_Up"), |_| {})
+        .to_json("cam0", MonotonicNs(0));
+    let scene = serde_json::to_value(shown.scene.expect("a scene")).expect("json");
+    assert_eq!(scene["steady"]["gesture"], "Thumb_Up");
+}
+
+/// While a new model is tried, predictions of hands and of whole frames take turns.
+#[test]
+fn a_prediction_of_whole_frames_says_nothing_of_hands_nor_the_other_way_round() {
+    let mut steadier = Steadier::new(&SteadySettings::default());
+    let both = (0..40).map(|n| {
+        if n % 2 == 0 {
+            up(n)
+        } else {
+            whole(n, "Victory")
+        }
+    });
+    let mut told = play(&mut steadier, both);
+    told.retain(|line| line != "hold");
+    told.sort();
+    assert_eq!(told.len(), 2, "both are held: {told:?}");
+    assert!(told[0].starts_with("start 0 ") && told[1].starts_with("start 7 "));
+    // The one that speaks no more ends when its time is over.
+    let told = play(&mut steadier, (40..120).map(|n| whole(n, "Victory")));
+    let ends: Vec<_> = told.iter().filter(|line| line.starts_with("end")).collect();
+    assert_eq!(ends.len(), 1, "{told:?}");
+    assert!(ends[0].starts_with("end 7 ") && ends[0].ends_with(" Lost"));
+    let mut told = Vec::new();
+    steadier.tick(MonotonicNs(60_000_000_000), |event| told.push(line(&event)));
+    assert!(
+        told[0].starts_with("end 0 ") && told[0].ends_with(" Lost"),
+        "{told:?}"
+    );
+    steadier.tick(MonotonicNs(90_000_000_000), |_| panic!("told twice"));
 }

@@ -245,6 +245,7 @@ pub fn prediction(sequence: u64) -> Prediction {
         model: [0xab; 32],
         detected: true,
         looks: 0,
+        scene: None,
         lost: Vec::new(),
         hands: vec![Hand {
             id: 1,

@@ -9,11 +9,13 @@
 
 mod access;
 mod assignment;
+mod backend;
 mod certificate;
 mod rtp;
 mod source;
 mod status;
 mod steady;
+mod taught;
 
 pub use access::{
     ACCESS_NAME_LEN_MAX, AccessEntry, AccessRules, BoxOrder, EndedSession, Permission, Permissions,
@@ -22,6 +24,7 @@ pub use access::{
 pub use assignment::{
     Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, SourceName,
 };
+pub use backend::Backend;
 pub use certificate::{
     CertificateAnswer, CertificateInfo, CertificateProblem, CertificateReport, TlsFiles,
 };
@@ -32,6 +35,7 @@ pub use status::{
     UnitChange, UnitState, UnitStatus,
 };
 pub use steady::{GestureRules, SteadySettings, WINDOW_MAX};
+pub use taught::{HandSide, TaughtGesture};
 
 use ipc_channel::ipc::{IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};

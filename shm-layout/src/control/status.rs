@@ -215,10 +215,13 @@ pub struct ModelInfo {
     pub name: String,
     /// Profile within the manifest.
     pub profile: String,
-    /// SHA-256 of the manifest, in hex; the same as in each prediction.
+    /// SHA-256 of the manifest, and of what was taught, in hex; the same as in each prediction.
     pub sha256: String,
-    /// What it can tell apart.
+    /// What it can tell apart, with what was taught.
     pub labels: Vec<String>,
+    /// The last of these, which a user taught.
+    #[serde(default)]
+    pub taught: Vec<String>,
 }
 
 /// What the gateway carries.

@@ -17,7 +17,7 @@ pub const LANE_RECORDS: usize = 16;
 pub const STAGES_KEPT: usize = 16;
 
 /// Words of one prediction; see `prediction::record` for what they hold.
-pub const PREDICTION_WORDS: usize = 176;
+pub const PREDICTION_WORDS: usize = 180;
 
 /// First page of the segment.
 #[repr(C, align(128))]

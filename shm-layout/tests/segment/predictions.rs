@@ -18,6 +18,7 @@ fn prediction(sequence: u64) -> Prediction {
         model: [0; 32],
         detected: false,
         looks: 0,
+        scene: None,
         hands: Vec::new(),
         lost: Vec::new(),
     }

@@ -6,7 +6,9 @@
 use crate::config::{
     BlackBox, Config, Gateway, Infer, Log, Restart, RtpOutput, Segment, SourceConfig, Tls, Watchdog,
 };
-use shm_layout::control::{AccessEntry, GestureRules, Role, SourceKind, SteadySettings};
+use shm_layout::control::{
+    AccessEntry, GestureRules, Role, SourceKind, SteadySettings, TaughtGesture,
+};
 use std::collections::BTreeSet;
 
 /// What a key is for, and so what it takes to change it.
@@ -39,6 +41,16 @@ pub struct Change {
     pub key: String,
     /// What it concerns.
     pub concern: Concern,
+}
+
+/// What stands for a key when other gestures were taught than those in force.
+const TAUGHT: &str = "taught gestures";
+
+/// The change when other gestures were taught, or some forgotten.
+#[must_use]
+pub fn taught(old: &[TaughtGesture], new: &[TaughtGesture]) -> Option<Change> {
+    let (key, concern) = (TAUGHT.to_owned(), Concern::Infer);
+    (old != new).then_some(Change { key, concern })
 }
 
 /// Every key that differs. The sources are those that run, also where no key names any;
@@ -136,7 +148,9 @@ impl Differ {
     fn infer(&mut self, old: &Infer, new: &Infer) {
         note_keys! { self, "infer", Infer, old, new;
             Concern::Fixed => workers;
-            Concern::Infer => profile gestures manifest max_hands idle_fps;
+            Concern::Infer => profile gestures manifest backend onnxruntime_library max_hands idle_fps;
+            // Workers get what is kept there, which is compared as such; see `taught`.
+            Concern::InPlace => taught;
         }
     }
 

@@ -369,6 +369,7 @@ fn prediction() -> Prediction {
         model: [0xAB; 32],
         detected: true,
         looks: 0,
+        scene: None,
         lost: Vec::new(),
         hands: vec![Hand {
             id: 28,
