@@ -142,4 +142,21 @@ mod tests {
             57
         );
     }
+
+    #[test]
+    fn what_a_whole_frame_shows_counts_as_somebody() {
+        let whole = |gesture: &str, at: u64| Prediction {
+            scene: Some(Scene {
+                gesture: Label::new(gesture).expect("label"),
+                score: 0.9,
+            }),
+            ..prediction(ms(at), 0)
+        };
+        let mut idle = Idle::new(10, ms(0));
+        assert!(idle.is_due(Some(&whole("Thumb_Up", 5000)), ms(5010)));
+        assert!(
+            !idle.is_due(Some(&whole("None", 9000)), ms(9010)),
+            "nothing is shown"
+        );
+    }
 }

@@ -7,6 +7,7 @@ mod cases;
 use infer_worker::image::mjpeg::Clip;
 use infer_worker::model::{self, Engine, ModelError, ModelSet, skeleton};
 use infer_worker::pipeline::{Outcome, Pipeline};
+use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -286,4 +287,34 @@ fn a_set_of_gestures_beside_a_classifier_is_refused() {
             .contains("gestures.wigwag: expected no set"),
         "{error}"
     );
+}
+
+proptest! {
+    /// Goal: no manifest, whatever stands in it, does more than give an error with a hint.
+    /// Method: the example with some of its words and numbers exchanged, or bytes of it changed.
+    #[test]
+    fn any_manifest_is_read_or_refused(
+        words in prop::collection::vec((0_usize..200, 0_usize..200), 0..4),
+        number in prop_oneof![any::<f64>().prop_map(|n| n.to_string()), any::<i64>().prop_map(|n| n.to_string())],
+        at in 0_usize..200,
+        bytes in prop::collection::vec((0_usize..1500, any::<u8>()), 0..3),
+    ) {
+        let text = fs::read_to_string(project("models/example/manifest.toml")).expect("read");
+        let mut parts: Vec<&str> = text.split_inclusive([' ', ',', '\n']).collect();
+        let count = parts.len();
+        words.iter().for_each(|(from, to)| parts.swap(from % count, to % count));
+        let number = format!(" {number} ");
+        if at < count {
+            parts[at] = &number;
+        }
+        let mut text = parts.concat().into_bytes();
+        let length = text.len();
+        bytes.iter().for_each(|(at, byte)| text[at % length] = *byte);
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("manifest.toml");
+        fs::write(&path, text).expect("write");
+        if let Err(error) = ModelSet::open(&path, "full") {
+            prop_assert!(!error.to_string().is_empty() && !error.hint().is_empty());
+        }
+    }
 }

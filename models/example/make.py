@@ -237,6 +237,8 @@ def graph(weights, is_keras, size):
         values,
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    # PyTorch's exporter writes down the shapes in between, with the open batch's name.
+    model = model if is_keras else onnx.shape_inference.infer_shapes(model)
     onnx.checker.check_model(model)
     return model.SerializeToString()
 

@@ -7,6 +7,7 @@ use shm_layout::control::ReloadState;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use wigwag_tests::TestBox;
+use wigwag_tests::broken_model;
 use wigwag_tests::browser::BrowserPage;
 use wigwag_tests::client::events::EventStream;
 use wigwag_tests::client::websocket::{WsClient, WsMessage};
@@ -137,6 +138,25 @@ fn a_box_goes_from_hands_to_an_own_model_and_back() {
     before.remove("infer/0");
     after.remove("infer/0");
     assert_eq!(before, after);
+    test_box.stop();
+}
+
+/// Goal: a network that says no number at work ends nothing: its frames have no answer, and the log says
+/// why.
+/// Method: a network that passes every check and fails on the first picture that is not even.
+#[test]
+fn a_network_that_says_no_number_gives_no_answer_and_goes_on() {
+    let builder = TestBox::builder("own_numbers");
+    let manifest = broken_model::without_numbers(&builder.scratch().join("models"));
+    let test_box = builder.config(&with(&manifest)).start();
+    let mut events = EventStream::open(&test_box.http(), "/api/v1/events?only=predictions");
+    for _ in 0..10 {
+        let prediction = events.event().data;
+        assert_eq!(prediction.get("scene"), None, "{prediction}");
+        assert_eq!(prediction["hands"], serde_json::json!([]), "{prediction}");
+    }
+    test_box.await_log("a value that is no finite number");
+    assert_eq!(test_box.unit("infer/0").generation, 1);
     test_box.stop();
 }
 
