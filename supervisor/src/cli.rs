@@ -41,7 +41,7 @@ pub enum Command {
         /// The unit, as `status` names it; `capture` or `infer` means all of that kind
         unit: String,
     },
-    /// Read the configuration again and apply what changed, to the units that it concerns only
+    /// Read the configuration again and apply what changed, where it changed
     Reload,
     /// Show the units, sources and addresses of the running box
     Status {
@@ -49,9 +49,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show where the page is, also as a QR code for phones, and its certificate's fingerprint
+    /// Show where the page is, with a QR code for phones, and its certificate's fingerprint
     Address,
-    /// Check the configuration, and a model that it names, and show each value with where it came from
+    /// Check the configuration and its model, and show each value with where it came from
     CheckConfig(Settings),
     /// Show what is kept of a process that died: the latest, or the one with that ID
     Postmortem {
@@ -71,7 +71,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Find what will hurt a box here, and how to mend it; exit code 69 if it could not start
+    /// Find what will hurt a box here, and how to mend it (exit code 69: it cannot start)
     Doctor {
         /// As JSON
         #[arg(long)]
@@ -99,7 +99,7 @@ pub enum Command {
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<PathBuf>,
     },
-    /// Count how often labelled pictures or clips are recognised: per class, confusions, time
+    /// Count how often labelled pictures or clips are recognised, per class, with confusions
     Eval(Evaluation),
     /// Learn a gesture of your own from a source of the running box, or from pictures
     Teach(Lesson),
