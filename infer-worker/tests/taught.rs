@@ -13,14 +13,20 @@ fn project(path: &str) -> PathBuf {
 }
 
 fn infer_worker(arguments: &[&str], folder: &Path) -> Output {
-    let manifest = project("models/manifest.toml").canonicalize().expect("path");
+    let manifest = project("models/manifest.toml")
+        .canonicalize()
+        .expect("path");
     let (verb, rest) = arguments.split_first().expect("a verb");
     let mut command = Command::new(env!("CARGO_BIN_EXE_infer-worker"));
     command.arg(verb);
     if *verb != "forget" {
         command.arg("--manifest").arg(manifest);
     }
-    command.args(rest).current_dir(folder).output().expect("start")
+    command
+        .args(rest)
+        .current_dir(folder)
+        .output()
+        .expect("start")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -54,7 +60,10 @@ fn predicted(folder: &Path, gesture: &str) -> Vec<String> {
     let lines = text(&output.stdout);
     let gesture = |line: &str| {
         let line: Value = serde_json::from_str(line).expect("json");
-        line["hands"][0]["gesture"].as_str().unwrap_or("no hand").to_owned()
+        line["hands"][0]["gesture"]
+            .as_str()
+            .unwrap_or("no hand")
+            .to_owned()
     };
     lines.lines().map(gesture).collect()
 }
@@ -66,7 +75,14 @@ fn taught_gesture_is_recognised_and_the_others_still_are() {
     assert!(write_pictures(folder, "i_love_you") >= 15);
     write_pictures(folder, "victory");
     write_pictures(folder, "open_palm");
-    let taught = ["teach", "--pictures", "i_love_you", "--taught", "kept", "mine"];
+    let taught = [
+        "teach",
+        "--pictures",
+        "i_love_you",
+        "--taught",
+        "kept",
+        "mine",
+    ];
     let output = infer_worker(&taught, folder);
     assert!(output.status.success(), "{output:?}");
     let told = text(&output.stdout);
@@ -78,7 +94,10 @@ fn taught_gesture_is_recognised_and_the_others_still_are() {
         ("open_palm", "Open_Palm"),
     ] {
         let found = predicted(folder, shown);
-        assert!(found.iter().all(|found| found == expected), "{shown}: {found:?}");
+        assert!(
+            found.iter().all(|found| found == expected),
+            "{shown}: {found:?}"
+        );
     }
     let output = infer_worker(&["check-model", "--taught", "kept", "--json"], folder);
     let model: Value = serde_json::from_slice(&output.stdout).expect("json");
@@ -95,7 +114,14 @@ fn the_same_pictures_are_kept_as_the_same_bytes_and_more_are_added() {
     let folder = folder.path();
     let count = write_pictures(folder, "i_love_you");
     let teach = |kept: &str, more: &[&str]| {
-        let taught = ["teach", "--pictures", "i_love_you", "--taught", kept, "mine"];
+        let taught = [
+            "teach",
+            "--pictures",
+            "i_love_you",
+            "--taught",
+            kept,
+            "mine",
+        ];
         infer_worker(&[&taught[..], more].concat(), folder)
     };
     let bytes = |kept: &str| fs::read(folder.join(kept).join("mine.json")).expect("kept");
@@ -104,15 +130,24 @@ fn the_same_pictures_are_kept_as_the_same_bytes_and_more_are_added() {
 
     let again = teach("a", &[]);
     assert_eq!(again.status.code(), Some(64));
-    assert!(text(&again.stderr).contains("hint: --add learns"), "{again:?}");
+    assert!(
+        text(&again.stderr).contains("hint: --add learns"),
+        "{again:?}"
+    );
     assert_eq!(bytes("a"), bytes("b"), "nothing has changed");
     assert!(teach("a", &["--replace"]).status.success());
     assert_eq!(bytes("a"), bytes("b"));
     let told = text(&teach("a", &["--add"]).stdout);
-    assert!(told.contains(&format!("mine: {} samples", 2 * count)), "{told}");
+    assert!(
+        told.contains(&format!("mine: {} samples", 2 * count)),
+        "{told}"
+    );
     let other = teach("a", &["--add", "--hand", "right"]);
     assert_eq!(other.status.code(), Some(64));
-    assert!(text(&other.stderr).contains("was taught with --hand any"), "{other:?}");
+    assert!(
+        text(&other.stderr).contains("was taught with --hand any"),
+        "{other:?}"
+    );
 
     let names: Vec<_> = fs::read_dir(folder.join("a")).expect("folder").collect();
     assert_eq!(names.len(), 1, "nothing half is left: {names:?}");
@@ -124,12 +159,24 @@ fn the_same_pictures_are_kept_as_the_same_bytes_and_more_are_added() {
 fn gesture_of_the_other_hand_is_said_to_be_that() {
     let folder = tempfile::tempdir().expect("folder");
     write_pictures(folder.path(), "i_love_you");
-    let left = ["teach", "--pictures", "i_love_you", "--taught", "kept", "--hand", "left", "mine"];
+    let left = [
+        "teach",
+        "--pictures",
+        "i_love_you",
+        "--taught",
+        "kept",
+        "--hand",
+        "left",
+        "mine",
+    ];
     let output = infer_worker(&left, folder.path());
     assert_eq!(output.status.code(), Some(69));
     let told = text(&output.stderr);
     assert!(told.contains("0 usable hands were seen"), "{told}");
-    assert!(told.contains("hint: only the other hand was seen"), "{told}");
+    assert!(
+        told.contains("hint: only the other hand was seen"),
+        "{told}"
+    );
     assert!(!folder.path().join("kept").exists());
 }
 
@@ -142,7 +189,10 @@ fn damaged_gesture_is_an_error_of_the_configuration() {
         let output = infer_worker(&[verb, "--taught", "kept"], folder.path());
         assert_eq!(output.status.code(), Some(78), "{output:?}");
         let told = text(&output.stderr);
-        assert!(told.contains("damaged taught gesture `kept/mine.json`"), "{told}");
+        assert!(
+            told.contains("damaged taught gesture `kept/mine.json`"),
+            "{told}"
+        );
         assert!(told.contains("hint: `supervisor forget mine`"), "{told}");
     }
 }

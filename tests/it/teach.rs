@@ -25,7 +25,10 @@ fn box_with_a_thumb(name: &str) -> TestBox {
 
 /// Where its taught gestures are kept: no configuration says so.
 fn file(test_box: &TestBox, name: &str) -> PathBuf {
-    let folder = test_box.state_dir().join("wigwag").join(test_box.instance());
+    let folder = test_box
+        .state_dir()
+        .join("wigwag")
+        .join(test_box.instance());
     folder.join("gestures").join(format!("{name}.json"))
 }
 
@@ -60,14 +63,26 @@ fn taught_gesture_comes_with_a_reload_and_goes_with_one() {
 
     let told = done(&test_box, &["teach", "approve", "--seconds", "3"]);
     assert!(told.contains("taught   approve: "), "{told}");
-    assert!(told.contains("show it in 3") && told.contains("show it now"), "{told}");
-    assert!(told.contains("the model called its hands Thumb_Up 100.0 %"), "{told}");
+    assert!(
+        told.contains("show it in 3") && told.contains("show it now"),
+        "{told}"
+    );
+    assert!(
+        told.contains("the model called its hands Thumb_Up 100.0 %"),
+        "{told}"
+    );
     assert!(told.contains("reload"), "{told}");
     assert!(file(&test_box, "approve").is_file());
     let taught = test_box.status();
-    assert_eq!(processes(&taught), processes(&status), "nothing was replaced");
+    assert_eq!(
+        processes(&taught),
+        processes(&status),
+        "nothing was replaced"
+    );
     assert_eq!(taught.model, status.model, "it is not in force yet");
 
+    // The hand shows it from the first prediction of a new worker on: its beginning is told once.
+    let mut events = EventStream::open(&test_box.http(), GESTURES);
     let told = done(&test_box, &["reload"]);
     assert!(told.contains("replaced (taught gestures)"), "{told}");
     let reloaded = test_box.status();
@@ -80,7 +95,6 @@ fn taught_gesture_comes_with_a_reload_and_goes_with_one() {
     assert_ne!(after["model"], before["model"]);
     assert!(done(&test_box, &["gestures"]).contains("taught approve: "));
     assert!(done(&test_box, &["status"]).contains("taught approve"));
-    let mut events = EventStream::open(&test_box.http(), GESTURES);
     wait::until_true("it is told as an event", || {
         events.event().data["gesture"] == "approve"
     });
@@ -88,7 +102,10 @@ fn taught_gesture_comes_with_a_reload_and_goes_with_one() {
     let told = done(&test_box, &["forget", "approve", "--reload"]);
     assert!(told.contains("replaced (taught gestures)"), "{told}");
     assert_eq!(test_box.status().model, status.model);
-    assert_eq!(await_gesture(&test_box, "Thumb_Up")["model"], before["model"]);
+    assert_eq!(
+        await_gesture(&test_box, "Thumb_Up")["model"],
+        before["model"]
+    );
     assert!(!file(&test_box, "approve").exists());
     test_box.stop();
 }
@@ -100,7 +117,10 @@ fn taught_gesture_comes_with_a_reload_and_goes_with_one() {
 #[test]
 fn damaged_gesture_is_refused_and_what_runs_goes_on() {
     let test_box = box_with_a_thumb("teach_damaged");
-    let told = done(&test_box, &["teach", "approve", "--seconds", "3", "--reload"]);
+    let told = done(
+        &test_box,
+        &["teach", "approve", "--seconds", "3", "--reload"],
+    );
     assert!(told.contains("replaced (taught gestures)"), "{told}");
     let before = test_box.status();
     let file = file(&test_box, "approve");
@@ -113,7 +133,10 @@ fn damaged_gesture_is_refused_and_what_runs_goes_on() {
         let output = test_box.run(arguments);
         assert_eq!(output.status.code(), Some(78), "{output:?}");
         let told = text(&output);
-        assert!(told.contains("damaged taught gesture") && told.contains("approve.json"), "{told}");
+        assert!(
+            told.contains("damaged taught gesture") && told.contains("approve.json"),
+            "{told}"
+        );
         assert!(told.contains("hint: `supervisor forget approve`"), "{told}");
     }
     assert_eq!(last_reload(&test_box).state, ReloadState::Rejected);
@@ -137,12 +160,28 @@ fn what_cannot_be_taught_is_refused_with_a_hint() {
     let toml = "[sources.test]\ntype = \"pattern\"\n[sources.own]\ntype = \"push\"\n";
     let test_box = TestBox::builder("teach_refused").config(toml).start();
     let cases = [
-        (&["thumb_up", "--source", "test"][..], 64, "the model has its own gesture `Thumb_Up`"),
+        (
+            &["thumb_up", "--source", "test"][..],
+            64,
+            "the model has its own gesture `Thumb_Up`",
+        ),
         (&["a b", "--source", "test"], 64, "`a b` is no name"),
         (&["wave"], 69, "the box has several sources"),
-        (&["wave", "--source", "cam9"], 69, "the box has no source `cam9`"),
-        (&["wave", "--source", "own"], 69, "no frames come from source `own`"),
-        (&["wave", "--source", "test", "--seconds", "1"], 69, "0 usable hands were seen"),
+        (
+            &["wave", "--source", "cam9"],
+            69,
+            "the box has no source `cam9`",
+        ),
+        (
+            &["wave", "--source", "own"],
+            69,
+            "no frames come from source `own`",
+        ),
+        (
+            &["wave", "--source", "test", "--seconds", "1"],
+            69,
+            "0 usable hands were seen",
+        ),
         (&["wave", "--pictures", "/nowhere"], 69, "no pictures"),
     ];
     for (arguments, code, said) in cases {
