@@ -21,6 +21,7 @@
 
 pub mod black_box;
 pub mod certificate;
+pub mod checked_model;
 pub mod cli;
 pub mod command;
 pub mod config;

@@ -1,13 +1,14 @@
 //! What is asked of the workers' programs before anything starts: are the models whole, which
 //! camera is there, and how large can a frame get. Nothing is opened here; the programs look.
 
+use crate::checked_model::{Answer, CheckedModel};
 use crate::config::{self, Config, Infer, SourceConfig};
 use crate::failure::Failure;
 use crate::instance::Instance;
 use crate::siblings::Siblings;
 use crate::teach;
 use serde::Deserialize;
-use shm_layout::control::{Backend, ModelInfo, PushLimits, Role, SourceKind, TaughtGesture};
+use shm_layout::control::{Backend, ModelInfo, PushLimits, Role, SourceKind};
 use shm_layout::exit::ExitReason;
 use std::ffi::OsString;
 use std::process::{Child, Output, Stdio};
@@ -165,41 +166,6 @@ fn judge(source: &SourceConfig, probe: Probe) -> Result<Probed, Failure> {
         description,
         problem: probe.problem,
     })
-}
-
-/// What `infer-worker check-model` answers.
-#[derive(Debug, Deserialize)]
-struct Answer {
-    name: String,
-    profile: String,
-    sha256: String,
-    labels: Vec<String>,
-    taught: Vec<TaughtGesture>,
-}
-
-/// A model that can be used.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CheckedModel {
-    /// What infer-workers will say of it.
-    pub info: ModelInfo,
-    /// What was taught beside it, learnt just now.
-    pub taught: Vec<TaughtGesture>,
-}
-
-impl From<Answer> for CheckedModel {
-    fn from(answer: Answer) -> Self {
-        let taught = answer.taught.iter().map(|own| own.name.clone()).collect();
-        Self {
-            info: ModelInfo {
-                name: answer.name,
-                profile: answer.profile,
-                sha256: answer.sha256,
-                labels: answer.labels,
-                taught,
-            },
-            taught: answer.taught,
-        }
-    }
 }
 
 /// The model check while it runs: it takes a while, and the sources can be looked at meanwhile.

@@ -8,6 +8,7 @@
 
 use crate::black_box::{BlackBox, Store};
 use crate::certificate::Renewal;
+use crate::checked_model::CheckedModel;
 use crate::config::{self, Config, Options};
 use crate::control_socket::{ControlSocket, Reply, Request, ask};
 use crate::failure::Failure;
@@ -20,7 +21,7 @@ use crate::lock::{InstanceLock, LockError};
 use crate::orphans::{LeftOver, Orphan};
 use crate::owned_segment::OwnedSegment;
 use crate::passed::Passed;
-use crate::probe::{self, CheckedModel, ModelCheck, Probed};
+use crate::probe::{self, ModelCheck, Probed};
 use crate::reload::{Reloader, Setup};
 use crate::running_box::{Identity, RunningBox};
 use crate::siblings::Siblings;

@@ -81,6 +81,8 @@ fn taught_gesture_comes_with_a_reload_and_goes_with_one() {
     );
     assert_eq!(taught.model, status.model, "it is not in force yet");
 
+    // The hand shows it from the first prediction of a new worker on: its beginning is told once.
+    let mut events = EventStream::open(&test_box.http(), GESTURES);
     let told = done(&test_box, &["reload"]);
     assert!(told.contains("replaced (taught gestures)"), "{told}");
     let reloaded = test_box.status();
@@ -93,7 +95,6 @@ fn taught_gesture_comes_with_a_reload_and_goes_with_one() {
     assert_ne!(after["model"], before["model"]);
     assert!(done(&test_box, &["gestures"]).contains("taught approve: "));
     assert!(done(&test_box, &["status"]).contains("taught approve"));
-    let mut events = EventStream::open(&test_box.http(), GESTURES);
     wait::until_true("it is told as an event", || {
         events.event().data["gesture"] == "approve"
     });

@@ -25,6 +25,8 @@ use std::time::Duration;
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// Longest sleep without predictions; bounds how late progress is told.
 const WAIT_MAX: Duration = Duration::from_millis(100);
+/// How many times as long as asked is looked on a slow box, until there are enough samples.
+const PATIENCE: u32 = 4;
 /// Seconds that are counted down before samples are taken.
 const COUNTDOWN_S: u64 = 3;
 
@@ -106,6 +108,14 @@ impl Collector {
         Err(TaughtError::Few { seen, hint })
     }
 
+    /// Whether it is time to stop looking after `looked`, when `asked` was asked for: a slow box that
+    /// shows hands gets longer.
+    #[must_use]
+    pub fn is_done(&self, looked: Duration, asked: Duration) -> bool {
+        let is_slow = (1..SAMPLES_MIN).contains(&self.hands.len());
+        looked >= if is_slow { asked * PATIENCE } else { asked }
+    }
+
     /// What the model called the samples, the most frequent first, with the share.
     #[must_use]
     pub fn called(&self) -> Vec<(String, f32)> {
@@ -129,7 +139,8 @@ impl Collector {
             (self.other_side, "with the other hand"),
         ] {
             if count > 0 {
-                parts.push(format!("{count} frames {what}"));
+                let s = if count == 1 { "" } else { "s" };
+                parts.push(format!("{count} frame{s} {what}"));
             }
         }
         parts.join(", ")
@@ -174,7 +185,7 @@ pub fn watch(
     loop {
         let now = MonotonicNs::now();
         let since = now.since(began);
-        if since >= end {
+        if collector.is_done(since.saturating_sub(begin), end - begin) {
             return Ok(());
         }
         let seen = activity.observe();
@@ -195,7 +206,7 @@ pub fn watch(
             progress(&match count {
                 None => format!("show it in {}", COUNTDOWN_S - since.as_secs()),
                 Some(past) => {
-                    let left = what.seconds - past;
+                    let left = what.seconds.saturating_sub(past);
                     format!("show it now, {left} s to go: {}", collector.line())
                 }
             });
@@ -270,4 +281,76 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
         ));
     }
     std::fs::read(file).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shm_layout::Label;
+    use shm_layout::prediction::{LANDMARKS, Motion};
+
+    const FRAME: Size = Size {
+        width_px: 640,
+        height_px: 480,
+    };
+
+    fn hand(right_probability: f32) -> Hand {
+        Hand {
+            id: 1,
+            motion: Motion::default(),
+            gesture: Label::new("Thumb_Up").expect("a label"),
+            score: 0.9,
+            right_probability,
+            presence: 1.0,
+            rect: [0.1, 0.2, 0.3, 0.4],
+            landmarks: std::array::from_fn(|i| [0.3 + i as f32 / 100.0, 0.5, 0.0]),
+        }
+    }
+
+    #[test]
+    fn one_hand_at_a_time_is_taken() {
+        let mut any = Collector::new(HandSide::Any);
+        any.add(&[hand(0.9)], FRAME);
+        any.add(&[hand(0.1)], FRAME);
+        any.add(&[hand(0.9), hand(0.1)], FRAME);
+        any.add(&[], FRAME);
+        assert_eq!((any.hands.len(), any.several, any.empty), (2, 1, 1));
+        assert_eq!(any.called(), [("Thumb_Up".to_owned(), 1.0)]);
+        assert_eq!(
+            any.line(),
+            "2 samples, 1 frame without a hand, 1 frame with several hands"
+        );
+        let mut left = Collector::new(HandSide::Left);
+        left.add(&[hand(0.9), hand(0.1)], FRAME);
+        left.add(&[hand(0.9)], FRAME);
+        assert_eq!((left.hands.len(), left.other_side), (1, 1));
+        // As `gesture::normalise` makes it: relative to the wrist, the longer side 1.
+        let [.., x, _, _] = left.hands[0];
+        assert!((x - 1.0).abs() < 1e-3 && left.hands[0][..3] == [0.0; 3]);
+        assert_eq!(hand(0.1).landmarks.len(), LANDMARKS);
+    }
+
+    #[test]
+    fn what_was_wrong_is_said() {
+        let hint = |hands: &[Hand]| {
+            let mut collector = Collector::new(HandSide::Left);
+            (0..20).for_each(|_| collector.add(hands, FRAME));
+            collector.check().expect_err("too few").hint()
+        };
+        assert!(hint(&[]).contains("no hand was seen"));
+        assert!(hint(&[hand(0.9)]).contains("only the other hand"));
+        assert!(hint(&[hand(0.1), hand(0.2)]).contains("several hands"));
+        let none = Collector::new(HandSide::Any).check().expect_err("too few");
+        assert!(none.hint().contains("--seconds 10"));
+    }
+
+    #[test]
+    fn a_slow_box_gets_longer() {
+        let (mut collector, s) = (Collector::new(HandSide::Any), Duration::from_secs);
+        assert!(collector.is_done(s(5), s(5)), "nothing is to be seen");
+        collector.add(&[hand(0.9)], FRAME);
+        assert!(!collector.is_done(s(19), s(5)) && collector.is_done(s(20), s(5)));
+        (0..SAMPLES_MIN).for_each(|_| collector.add(&[hand(0.9)], FRAME));
+        assert!(collector.is_done(s(5), s(5)) && !collector.is_done(s(4), s(5)));
+    }
 }

@@ -4,8 +4,8 @@
 //! Neighbours: `recognizer` computes them for each hand, [`super::lesson`] for each example, from
 //! what [`gesture::normalise`](crate::hand::gesture::normalise) writes. Pure; nothing is allocated.
 //!
-//! Against the gesture embedder's 128 numbers: those tell apart what the embedder was trained on and
-//! run two poses together that it never saw; models/README.md has the figures.
+//! Against the gesture embedder's 128 numbers: on poses that it was not trained on they do no better,
+//! and another manifest may have another embedder; models/README.md has the figures.
 
 use crate::hand::LANDMARKS;
 

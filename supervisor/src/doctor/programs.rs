@@ -1,9 +1,10 @@
 //! Do the programs beside this one belong to it, and are the models whole?
 
 use super::{Finding, finding};
+use crate::checked_model::CheckedModel;
 use crate::config::Config;
 use crate::instance::Instance;
-use crate::probe::{CheckedModel, ModelCheck};
+use crate::probe::ModelCheck;
 use crate::siblings::Siblings;
 use shm_layout::control::{ModelInfo, Role};
 use shm_layout::worker::{BUILD_QUESTION, build};
