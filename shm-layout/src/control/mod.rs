@@ -9,6 +9,7 @@
 
 mod access;
 mod certificate;
+mod measured;
 mod rtp;
 mod status;
 mod steady;
