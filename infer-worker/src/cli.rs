@@ -4,11 +4,12 @@
 //! Neighbours: `main` comes here unless it was started as a worker. Data goes to stdout, complaints
 //! to stderr as `error: …` and `hint: …`.
 
+pub(crate) mod judge;
+
 use crate::agree::{self, AgreeError, reference::Reference, reference::ReferenceError};
 use crate::backend_args::BackendArgs;
 use crate::bench::{self, BenchError};
-use crate::eval::{self, EvalError};
-use crate::events;
+use crate::eval::EvalError;
 use crate::model::manifest::NetworkFile;
 use crate::model::{self, Engine, ModelError, ModelSet, locate, skeleton};
 use crate::pipeline::Pipeline;
@@ -16,14 +17,14 @@ use crate::predict;
 use crate::taught::verbs::{self, VerbError};
 use crate::taught::{self, TaughtError};
 use clap::{Args, Parser, Subcommand};
+use judge::{EvalArgs, EventsArgs, evaluate, events};
 use serde_json::json;
-use shm_layout::control::SteadySettings;
 use shm_layout::exit::ExitReason;
 use shm_layout::prediction::HANDS_MAX;
 use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use steady::recording::{self, RecordingError};
+use steady::recording::RecordingError;
 
 /// Finds hands and gestures in image files, and checks models.
 #[derive(Debug, Parser)]
@@ -120,53 +121,6 @@ enum Command {
     },
 }
 
-/// What `eval` takes, but for the model.
-#[derive(Debug, Args)]
-struct EvalArgs {
-    /// Most hands to look for, 1 to 4
-    #[arg(long, default_value_t = 2, value_parser = hands_max)]
-    max_hands: usize,
-    /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
-    #[arg(long, default_value_t = 0.0, value_parser = margin)]
-    margin: f32,
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    json: bool,
-    /// Write the confusion matrix to this file, as PNG
-    #[arg(long, value_name = "FILE")]
-    picture: Option<PathBuf>,
-    /// A folder of pictures for each class, or clips, each with a labels.json
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
-}
-
-#[derive(Debug, Args)]
-struct EventsArgs {
-    #[command(flatten)]
-    model: ModelArgs,
-    /// A file of concatenated JPEGs, or a recording of `--record`
-    #[arg(long)]
-    clip: PathBuf,
-    /// Frames a second of the clip
-    #[arg(long, default_value_t = 15.0, value_parser = frame_rate)]
-    fps: f64,
-    /// Most hands to look for, 1 to 4
-    #[arg(long, default_value_t = 2, value_parser = hands_max)]
-    max_hands: usize,
-    /// What the clip shows, as for `agree`: print how the events fit it instead
-    #[arg(long)]
-    labels: Option<PathBuf>,
-    /// Write the predictions to this file, to play them again without recognition
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-}
-
-fn frame_rate(text: &str) -> Result<f64, String> {
-    let fps = text.parse().ok();
-    let fps = fps.filter(|fps: &f64| (0.1..=240.0).contains(fps));
-    fps.ok_or_else(|| "expected 0.1 to 240".to_owned())
-}
-
 /// Which model, and what was taught beside it.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
@@ -218,11 +172,6 @@ fn hands_max(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|count| (1..=HANDS_MAX).contains(count));
     count.ok_or_else(|| format!("expected 1 to {HANDS_MAX}"))
-}
-
-pub(crate) fn margin(text: &str) -> Result<f32, String> {
-    let margin = text.parse().ok().filter(|part| (0.0..=4.0).contains(part));
-    margin.ok_or_else(|| "expected 0 to 4".to_owned())
 }
 
 /// Why a command failed as a whole.
@@ -403,33 +352,6 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
     }
 }
 
-fn evaluate(args: &ModelArgs, what: &EvalArgs) -> Result<ExitReason, CommandError> {
-    let model = args.open()?;
-    let name = format!("{} ({})", model.name, model.profile);
-    let mut pipeline = Pipeline::load_on(args.backend.engine()?, model, what.max_hands)?;
-    let report = eval::run(&mut pipeline, &what.folder, what.margin)?;
-    for told in &report.unreadable {
-        writeln!(io::stderr(), "error: {told}\nhint: it is left out")?;
-    }
-    if let Some(path) = &what.picture {
-        let written = eval::matrix::png(&report.tally).and_then(|png| std::fs::write(path, png));
-        written.map_err(|cause| CommandError::Picture {
-            path: path.clone(),
-            cause,
-        })?;
-    }
-    if what.json {
-        writeln!(io::stdout(), "{}", report.to_json(&name, &args.gestures))?;
-    } else {
-        writeln!(io::stdout(), "{report}")?;
-    }
-    Ok(if report.unreadable.is_empty() {
-        ExitReason::Stopped
-    } else {
-        ExitReason::Unavailable
-    })
-}
-
 fn check_model(args: &ModelArgs, json: bool) -> Result<ExitReason, CommandError> {
     let (model, engine) = (args.open()?, args.backend.engine()?);
     model::check(&model, engine)?;
@@ -466,45 +388,6 @@ fn read_reference(path: &Path) -> Result<Reference, CommandError> {
         path: path.to_owned(),
         cause,
     })
-}
-
-fn events(args: &EventsArgs) -> Result<ExitReason, CommandError> {
-    let clip = read(&args.clip)?;
-    let predictions = if clip.starts_with(b"{") {
-        let text = String::from_utf8_lossy(&clip);
-        recording::read(&text).map_err(|cause| CommandError::Recording {
-            path: args.clip.clone(),
-            cause,
-        })?
-    } else {
-        let engine = args.model.backend.engine()?;
-        let mut pipeline = Pipeline::load_on(engine, args.model.open()?, args.max_hands)?;
-        events::recognise(&mut pipeline, &clip, args.fps)?
-    };
-    if let Some(path) = &args.record {
-        let mut file = io::BufWriter::new(std::fs::File::create(path)?);
-        for prediction in &predictions {
-            writeln!(
-                file,
-                "{}",
-                recording::line(prediction).map_err(io::Error::from)?
-            )?;
-        }
-        file.flush()?;
-    }
-    let told = events::play(&SteadySettings::default(), &predictions);
-    let mut out = io::stdout().lock();
-    if let Some(labels) = &args.labels {
-        let fit = events::Fit::of(&told, &read_reference(labels)?, &predictions);
-        writeln!(out, "{fit}")?;
-        return Ok(ExitReason::Stopped);
-    }
-    let source = args.clip.to_string_lossy();
-    for event in &told {
-        let line = serde_json::to_string(&event.to_json(&source)).map_err(io::Error::from)?;
-        writeln!(out, "{line}")?;
-    }
-    Ok(ExitReason::Stopped)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CommandError> {

@@ -157,11 +157,7 @@ impl Pipeline {
     /// # Errors
     /// [`ImageError`] when it cannot be decoded.
     pub fn load_file(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
-        image::decode_file(bytes, &mut self.picture)?;
-        self.tracked.clear();
-        let frame = self.picture.frame_size();
-        self.look = Some(search::square(0, 0, &[], frame));
-        Ok(())
+        self.load_file_with_margin(bytes, 0.0)
     }
 
     /// As [`load_file`](Self::load_file), with `margin` parts of the longer side added all around, in
@@ -170,12 +166,14 @@ impl Pipeline {
     /// # Errors
     /// [`ImageError`] when it cannot be decoded, or is too large with its margin.
     pub fn load_file_with_margin(&mut self, bytes: &[u8], margin: f32) -> Result<(), ImageError> {
-        self.load_file(bytes)?;
+        image::decode_file(bytes, &mut self.picture)?;
         let longer = self.picture.width_px.max(self.picture.height_px);
         let added = (longer as f32 * margin.max(0.0)).round() as usize;
         self.picture.extend(added)?;
-        // The margin belongs to what is looked at.
-        self.look = Some(search::square(0, 0, &[], self.picture.frame_size()));
+        self.tracked.clear();
+        // All of it, with the margin.
+        let frame = self.picture.frame_size();
+        self.look = Some(search::square(0, 0, &[], frame));
         Ok(())
     }
 
@@ -241,7 +239,8 @@ fn plan(
     tracked_regions(previous, frame, tracked);
     tracked.truncate(hands_max);
     let (known, looks) = (tracked.len(), previous.looks);
-    if !tracker::detects(known, hands_max, previous.sequence.0, sequence) {
+    let lost = previous.lost.len();
+    if !tracker::detects(known, lost, hands_max, previous.sequence.0, sequence) {
         return (None, looks);
     }
     let square = search::square(looks, known, &previous.lost, frame);

@@ -202,10 +202,13 @@ pub struct Evaluation {
     /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
     #[arg(long, value_name = "PARTS")]
     margin: Option<f32>,
+    /// Frames a second of clips whose labels do not say it, 0.1 to 240 [default: 15]
+    #[arg(long, value_name = "NUMBER")]
+    fps: Option<f64>,
     /// As JSON
     #[arg(long)]
     json: bool,
-    /// Write the confusion matrix to this file, as PNG
+    /// Write the confusion matrix and the events of clips to this file, as PNG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
     /// A folder of pictures for each class, or clips, each with a labels.json
@@ -219,6 +222,9 @@ impl Evaluation {
         let mut arguments: Vec<OsString> = Vec::new();
         if let Some(margin) = self.margin {
             arguments.extend(["--margin".into(), margin.to_string().into()]);
+        }
+        if let Some(fps) = self.fps {
+            arguments.extend(["--fps".into(), fps.to_string().into()]);
         }
         if let Some(picture) = &self.picture {
             arguments.extend(["--picture".into(), picture.into()]);
@@ -302,6 +308,8 @@ mod tests {
             "--json",
             "--margin",
             "0.5",
+            "--fps",
+            "25",
             "--picture",
             "m.png",
             "-",
@@ -310,7 +318,17 @@ mod tests {
         let Command::Eval(what) = parsed.command else {
             panic!("another verb");
         };
-        let told = ["--margin", "0.5", "--picture", "m.png", "--json", "--", "-"];
+        let told = [
+            "--margin",
+            "0.5",
+            "--fps",
+            "25",
+            "--picture",
+            "m.png",
+            "--json",
+            "--",
+            "-",
+        ];
         assert_eq!(what.arguments(), told);
     }
 

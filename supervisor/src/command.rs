@@ -1,7 +1,7 @@
 //! Carries out one verb of the command line.
 
-use crate::cli::{Command, CommandLine, Credential};
-use crate::config::{self, Options, to_toml};
+use crate::cli::{Command, CommandLine, Credential, Evaluation};
+use crate::config::{self, Config, Infer, Options, to_toml};
 use crate::control_socket::{Reply, Request, ask};
 use crate::credentials::verbs;
 use crate::doctor;
@@ -67,9 +67,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Token(whom) => print(&verbs::token(&credential(&whom))?),
         Command::Password(whom) => print(&verbs::password(&credential(&whom))?),
         Command::Predict { config, images } => predict(&instance, config, &images),
-        Command::Eval(what) => {
-            with_models(&instance, "eval", what.config.clone(), what.arguments())
-        }
+        Command::Eval(what) => eval(&instance, &what),
         Command::Teach(lesson) => teach::teach(&instance, &lesson),
         Command::Forget {
             name,
@@ -339,13 +337,41 @@ fn with_models(
     config: Option<PathBuf>,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<(), Failure> {
+    become_infer(instance, verb, &configured(config)?.infer, arguments)
+}
+
+/// Evaluates with the models of the configuration, and by its rules for gestures.
+fn eval(instance: &Instance, what: &Evaluation) -> Result<(), Failure> {
+    let config = configured(what.config.clone())?;
+    let rules = serde_json::to_string(&config.steady).map_err(|source| Failure::System {
+        what: "write down the rules of gestures",
+        source: source.into(),
+    })?;
+    let rules = ["--steady".into(), rules.into()];
+    become_infer(
+        instance,
+        "eval",
+        &config.infer,
+        rules.into_iter().chain(what.arguments()),
+    )
+}
+
+fn configured(file: Option<PathBuf>) -> Result<Config, Failure> {
     let options = Options {
-        file: config,
+        file,
         ..Options::default()
     };
-    let infer = config::load(&options)?.config.infer;
+    Ok(config::load(&options)?.config)
+}
+
+fn become_infer(
+    instance: &Instance,
+    verb: &str,
+    infer: &Infer,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<(), Failure> {
     let mut command = Siblings::find()?.command(Role::Infer);
-    command.arg(verb).args(model_arguments(&infer, instance));
+    command.arg(verb).args(model_arguments(infer, instance));
     command.args(["--max-hands".to_owned(), infer.max_hands.to_string()]);
     command.args(arguments);
     Err(Failure::System {

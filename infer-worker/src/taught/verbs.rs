@@ -57,7 +57,7 @@ pub struct TeachArgs {
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["segment", "source"])]
     pictures: Option<PathBuf>,
     /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
-    #[arg(long, default_value_t = MARGIN, value_parser = crate::cli::margin, requires = "pictures")]
+    #[arg(long, default_value_t = MARGIN, value_parser = crate::cli::judge::margin, requires = "pictures")]
     margin: f32,
     /// Name of the shared memory of a running box
     #[arg(

@@ -108,6 +108,28 @@ fn a_hand_that_is_gone_ends_its_gesture_after_its_time() {
 }
 
 #[test]
+fn what_ends_unseen_ends_on_the_side_where_the_hand_was_on_average() {
+    for (right_average, is_right) in [(0.9, true), (0.1, false)] {
+        let mut steadier = steadier();
+        let shown = |n: u64| {
+            let mut hand = hand(7, 0.3, "Thumb_Up");
+            // What single frames say changes.
+            hand.right_probability = (n % 2) as f32;
+            hand.motion.right_average = right_average;
+            frame(n, vec![hand])
+        };
+        let mut sides = Vec::new();
+        let frames = (0..20).map(shown).chain((20..60).map(|n| frame(n, vec![])));
+        for prediction in frames {
+            steadier.see(prediction, |event| {
+                sides.push(event.hand.expect("one of a hand").is_right);
+            });
+        }
+        assert!(!sides.is_empty() && sides.iter().all(|side| *side == is_right));
+    }
+}
+
+#[test]
 fn a_hand_that_is_back_in_time_goes_on() {
     let mut steadier = steadier();
     let away = |n| frame(n, vec![]);
@@ -158,6 +180,26 @@ fn one_hand_with_two_numbers_is_one_hand() {
     let both = vec![hand(7, 0.3, "None"), hand(44, 0.31, "None")];
     let seen = steadier.see(frame(41, both), |_| {});
     assert_eq!((seen.raw.hands[0].id, seen.raw.hands[1].id), (7, 44));
+    // And stay two, whichever is named first.
+    let both = vec![hand(44, 0.31, "None"), hand(7, 0.3, "None")];
+    let seen = steadier.see(frame(42, both), |_| {});
+    assert_eq!((seen.raw.hands[0].id, seen.raw.hands[1].id), (44, 7));
+}
+
+#[test]
+fn a_hand_that_comes_elsewhere_is_not_the_one_that_went() {
+    let mut steadier = steadier();
+    play(&mut steadier, (0..20).map(up));
+    let seen = steadier.see(frame(20, vec![hand(44, 0.7, "Thumb_Up")]), |_| {});
+    assert_eq!(seen.raw.hands[0].id, 44);
+    assert_eq!(seen.hands[0].gesture, None, "it has begun nothing yet");
+}
+
+#[test]
+fn a_hand_that_is_there_in_every_other_frame_shows_nothing() {
+    let mut steadier = steadier();
+    let frames = (0..80).map(|n| if n % 2 == 0 { up(n) } else { frame(n, vec![]) });
+    assert_eq!(without_holds(play(&mut steadier, frames)), [""; 0]);
 }
 
 #[test]
@@ -191,6 +233,44 @@ fn a_restart_begins_nothing_a_second_time() {
             .take(expected.len())
             .collect();
         assert_eq!(told, expected, "restarted at frame {until}");
+    }
+}
+
+#[test]
+fn a_hand_shows_nothing_since_its_gesture_ended() {
+    let mut steadier = steadier();
+    let shown = |n: u64| {
+        let gesture = if n < 20 { "Thumb_Up" } else { "None" };
+        frame(n, vec![hand(7, 0.3, gesture)])
+    };
+    let since_ms = |steady: &SteadyHand| (steady.since_us - 1_000_000_000) / 1000 - 1000;
+    let mut seen = Vec::new();
+    for n in 0..60 {
+        let steady = steadier.see(shown(n), |_| {}).hands[0];
+        let name = steady
+            .gesture
+            .map_or("None".to_owned(), |label| label.to_string());
+        seen.push((name, since_ms(&steady)));
+    }
+    assert_eq!(seen[0], ("None".to_owned(), 0));
+    assert_eq!(seen[19], ("Thumb_Up".to_owned(), 0));
+    // Shown last in frame 19; released for 200 ms and more votes than it may lose.
+    assert_eq!(seen[59], ("None".to_owned(), 26 * STEP_MS));
+}
+
+#[test]
+fn hands_without_end_are_not_remembered_without_end() {
+    let mut steadier = steadier();
+    for n in 0..100_u64 {
+        // Each in a place of its own: none stands for another.
+        let others = (0..4_u64).map(|k| {
+            let mut other = hand(100 + n * 4 + k, 0.05 + 0.25 * k as f32, "None");
+            let y = 0.1 + 0.2 * (n % 5) as f32;
+            other.landmarks.iter_mut().for_each(|point| point[1] = y);
+            other
+        });
+        steadier.see(frame(n, others.collect()), |_| {});
+        assert!(steadier.tracks.len() <= HANDS_KEPT);
     }
 }
 

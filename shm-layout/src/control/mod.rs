@@ -11,6 +11,7 @@ mod access;
 mod assignment;
 mod backend;
 mod certificate;
+mod measured;
 mod rtp;
 mod source;
 mod status;

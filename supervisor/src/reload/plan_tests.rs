@@ -70,7 +70,7 @@ const KEYS: [(&str, &str, &str, Concern); 111] = [
     ("gestures", "release_ms", "201", Concern::Gateway),
     ("gestures", "cooldown_ms", "301", Concern::Gateway),
     ("gestures.Victory", "enabled", "false", Concern::Gateway),
-    ("gestures.Victory", "enter_score", "0.6", Concern::Gateway),
+    ("gestures.Victory", "enter_score", "0.7", Concern::Gateway),
     ("gestures.Victory", "release_score", "0.3", Concern::Gateway),
     ("gestures.Victory", "votes", "3", Concern::Gateway),
     ("gestures.Victory", "window", "7", Concern::Gateway),
