@@ -1,23 +1,26 @@
-//! The commands for people: `predict`, `check-model`, `agree`, `events`, `bench`, `eval`. A supervisor
-//! that starts the worker
-//! uses none of them.
+//! The commands for people: `predict`, `check-model`, `agree`, `events`, `bench`, `eval`, and those of
+//! [`crate::taught::verbs`]. A supervisor that starts the worker uses none of them.
 //!
 //! Neighbours: `main` comes here unless it was started as a worker. Data goes to stdout, complaints
 //! to stderr as `error: …` and `hint: …`.
 
 use crate::agree::{self, AgreeError, reference::Reference, reference::ReferenceError};
+use crate::backend_args::BackendArgs;
 use crate::bench::{self, BenchError};
 use crate::eval::{self, EvalError};
 use crate::events;
 use crate::model::manifest::NetworkFile;
-use crate::model::{Engine, ModelError, ModelSet, locate, skeleton, tract};
+use crate::model::{self, Engine, ModelError, ModelSet, locate, skeleton};
 use crate::pipeline::Pipeline;
 use crate::predict;
+use crate::taught::verbs::{self, VerbError};
+use crate::taught::{self, TaughtError};
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 use shm_layout::control::SteadySettings;
 use shm_layout::exit::ExitReason;
 use shm_layout::prediction::HANDS_MAX;
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use steady::recording::{self, RecordingError};
@@ -39,6 +42,7 @@ Examples:
   infer-worker events --clip clip.mjpeg --labels clip.json
   infer-worker bench --clip clip.mjpeg
   infer-worker eval pictures --gestures wigwag --picture matrix.png
+  infer-worker teach wave --pictures waves --taught gestures
 
 The supervisor starts this program as a worker with --control; that form is not for people.";
 
@@ -93,6 +97,8 @@ enum Command {
         #[command(flatten)]
         what: EvalArgs,
     },
+    #[command(flatten)]
+    Taught(verbs::Verb),
     /// Print the gestures that begin, are held and end in a clip, one JSON line each
     Events(EventsArgs),
     /// Measure what a frame of a clip costs, in CPU time, for each kernel set
@@ -161,8 +167,9 @@ fn frame_rate(text: &str) -> Result<f64, String> {
     fps.ok_or_else(|| "expected 0.1 to 240".to_owned())
 }
 
+/// Which model, and what was taught beside it.
 #[derive(Debug, Args)]
-struct ModelArgs {
+pub struct ModelArgs {
     /// The model's manifest [default: the `models` folder of this installation]
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
@@ -177,12 +184,31 @@ struct ModelArgs {
         value_name = "NAME"
     )]
     gestures: String,
+    #[command(flatten)]
+    backend: BackendArgs,
+    /// The folder with taught gestures [default: none]
+    #[arg(long, value_name = "FOLDER")]
+    taught: Option<PathBuf>,
 }
 
 impl ModelArgs {
     fn open(&self) -> Result<ModelSet, CommandError> {
+        let mut model = self.plain()?;
+        if let Some(folder) = &self.taught {
+            taught::load(&mut model, folder)?;
+        }
+        Ok(model)
+    }
+
+    /// The model without what was taught.
+    pub(crate) fn plain(&self) -> Result<ModelSet, ModelError> {
         let path = locate::manifest_path(self.manifest.as_deref())?;
-        Ok(ModelSet::open_with(&path, &self.profile, &self.gestures)?)
+        ModelSet::open_with(&path, &self.profile, &self.gestures)
+    }
+
+    /// The folder with taught gestures.
+    pub(crate) fn taught(&self) -> Option<&Path> {
+        self.taught.as_deref()
     }
 }
 
@@ -194,7 +220,7 @@ fn hands_max(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| format!("expected 1 to {HANDS_MAX}"))
 }
 
-fn margin(text: &str) -> Result<f32, String> {
+pub(crate) fn margin(text: &str) -> Result<f32, String> {
     let margin = text.parse().ok().filter(|part| (0.0..=4.0).contains(part));
     margin.ok_or_else(|| "expected 0 to 4".to_owned())
 }
@@ -222,15 +248,28 @@ enum CommandError {
     Bench(#[from] BenchError),
     #[error(transparent)]
     Eval(#[from] EvalError),
+    #[error(transparent)]
+    Taught(#[from] TaughtError),
     #[error("cannot write the picture `{path}`: {cause}")]
     Picture { path: PathBuf, cause: io::Error },
     #[error("cannot write the result: {0}")]
     Write(#[from] io::Error),
 }
 
+impl From<VerbError> for CommandError {
+    fn from(error: VerbError) -> Self {
+        match error {
+            VerbError::Taught(error) => Self::Taught(error),
+            VerbError::Model(error) => Self::Model(error),
+            VerbError::Write(error) => Self::Write(error),
+        }
+    }
+}
+
 impl CommandError {
-    fn hint(&self) -> &'static str {
-        match self {
+    fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
+            Self::Taught(error) => return error.hint().into(),
             Self::Model(error) | Self::Bench(BenchError::Model(error)) => error.hint(),
             Self::Read { .. } => "check the path and the permissions",
             Self::Reference { .. } | Self::Agree(_) => {
@@ -243,12 +282,15 @@ impl CommandError {
             }
             Self::Picture { .. } => "give a file in a folder that can be written",
             Self::Write(_) => "check where the output goes",
-        }
+        };
+        hint.into()
     }
 
     fn reason(&self) -> ExitReason {
         match self {
             Self::Model(_) | Self::Bench(BenchError::Model(_)) => ExitReason::Config,
+            Self::Taught(error) if error.is_config() => ExitReason::Config,
+            Self::Taught(error) if error.is_usage() => ExitReason::Usage,
             _ => ExitReason::Unavailable,
         }
     }
@@ -292,7 +334,11 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             kernels,
             images,
         } => {
-            let mut pipeline = Pipeline::load_on(*kernels, model.open()?, *max_hands)?;
+            let mut pipeline = Pipeline::load_on(
+                model.backend.engine_on(*kernels)?,
+                model.open()?,
+                *max_hands,
+            )?;
             let (mut out, mut complaints) = (io::stdout().lock(), io::stderr().lock());
             let bad = predict::run(&mut pipeline, images, &mut out, &mut complaints)?;
             Ok(if bad == 0 {
@@ -301,7 +347,7 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
                 ExitReason::Unavailable
             })
         }
-        Command::Eval { model, what } => evaluate(model.open()?, &model.gestures, what),
+        Command::Eval { model, what } => evaluate(model, what),
         Command::CheckModel {
             print_manifest: Some(network),
             ..
@@ -309,7 +355,7 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             write!(io::stdout(), "{}", skeleton::of(network)?)?;
             Ok(ExitReason::Stopped)
         }
-        Command::CheckModel { model, json, .. } => check_model(&model.open()?, *json),
+        Command::CheckModel { model, json, .. } => check_model(model, *json),
         Command::Agree {
             model,
             clip,
@@ -317,10 +363,18 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             max_hands,
             kernels,
         } => {
-            let mut pipeline = Pipeline::load_on(*kernels, model.open()?, *max_hands)?;
+            let mut pipeline = Pipeline::load_on(
+                model.backend.engine_on(*kernels)?,
+                model.open()?,
+                *max_hands,
+            )?;
             let expected = read_reference(reference)?;
             let report = agree::run(&mut pipeline, &read(clip)?, &expected)?;
             writeln!(io::stdout(), "{report}")?;
+            Ok(ExitReason::Stopped)
+        }
+        Command::Taught(verb) => {
+            verbs::run(verb)?;
             Ok(ExitReason::Stopped)
         }
         Command::Events(args) => events(args),
@@ -331,8 +385,7 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             kernels,
             json,
         } => {
-            let named = (!kernels.is_empty()).then(|| kernels.clone());
-            let engines = named.unwrap_or_else(Engine::all);
+            let engines = model.backend.engines(kernels)?;
             let all = bench::run(&model.open()?, &engines, &read(clip)?, (*rounds).into())?;
             let mut out = io::stdout().lock();
             if !json {
@@ -350,9 +403,10 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
     }
 }
 
-fn evaluate(model: ModelSet, gestures: &str, what: &EvalArgs) -> Result<ExitReason, CommandError> {
+fn evaluate(args: &ModelArgs, what: &EvalArgs) -> Result<ExitReason, CommandError> {
+    let model = args.open()?;
     let name = format!("{} ({})", model.name, model.profile);
-    let mut pipeline = Pipeline::load(model, what.max_hands)?;
+    let mut pipeline = Pipeline::load_on(args.backend.engine()?, model, what.max_hands)?;
     let report = eval::run(&mut pipeline, &what.folder, what.margin)?;
     for told in &report.unreadable {
         writeln!(io::stderr(), "error: {told}\nhint: it is left out")?;
@@ -365,7 +419,7 @@ fn evaluate(model: ModelSet, gestures: &str, what: &EvalArgs) -> Result<ExitReas
         })?;
     }
     if what.json {
-        writeln!(io::stdout(), "{}", report.to_json(&name, gestures))?;
+        writeln!(io::stdout(), "{}", report.to_json(&name, &args.gestures))?;
     } else {
         writeln!(io::stdout(), "{report}")?;
     }
@@ -376,8 +430,9 @@ fn evaluate(model: ModelSet, gestures: &str, what: &EvalArgs) -> Result<ExitReas
     })
 }
 
-fn check_model(model: &ModelSet, json: bool) -> Result<ExitReason, CommandError> {
-    tract::check(model)?;
+fn check_model(args: &ModelArgs, json: bool) -> Result<ExitReason, CommandError> {
+    let (model, engine) = (args.open()?, args.backend.engine()?);
+    model::check(&model, engine)?;
     let labels: Vec<&str> = model.labels.iter().map(|label| label.as_str()).collect();
     let files: Vec<String> = model.files().map(NetworkFile::name).collect();
     let mut out = io::stdout().lock();
@@ -385,6 +440,7 @@ fn check_model(model: &ModelSet, json: bool) -> Result<ExitReason, CommandError>
         let line = json!({
             "name": model.name, "profile": model.profile, "sha256": model.sha256_hex(),
             "labels": labels, "files": files, "licence": model.licence,
+            "taught": model.taught,
         });
         writeln!(out, "{line}")?;
     } else {
@@ -395,6 +451,10 @@ fn check_model(model: &ModelSet, json: bool) -> Result<ExitReason, CommandError>
         )?;
         writeln!(out, "sha256   {}", model.sha256_hex())?;
         writeln!(out, "labels   {}", labels.join(", "))?;
+        let taught: Vec<&str> = model.taught.iter().map(|own| own.name.as_str()).collect();
+        if !taught.is_empty() {
+            writeln!(out, "taught   {}", taught.join(", "))?;
+        }
         writeln!(out, "files    {}", files.join(", "))?;
     }
     Ok(ExitReason::Stopped)
@@ -417,7 +477,8 @@ fn events(args: &EventsArgs) -> Result<ExitReason, CommandError> {
             cause,
         })?
     } else {
-        let mut pipeline = Pipeline::load(args.model.open()?, args.max_hands)?;
+        let engine = args.model.backend.engine()?;
+        let mut pipeline = Pipeline::load_on(engine, args.model.open()?, args.max_hands)?;
         events::recognise(&mut pipeline, &clip, args.fps)?
     };
     if let Some(path) = &args.record {

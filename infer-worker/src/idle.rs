@@ -42,7 +42,13 @@ impl Idle {
         if !last.hands.is_empty() || last.scene.is_some_and(shows_something) {
             self.seen = self.seen.max(last.take);
         }
-        now.since(self.seen) < IDLE_AFTER || now.since(last.take) >= self.interval
+        self.is_awake(now) || now.since(last.take) >= self.interval
+    }
+
+    /// Whether every frame is looked at, because a hand was there a moment ago.
+    #[must_use]
+    pub fn is_awake(&self, now: MonotonicNs) -> bool {
+        now.since(self.seen) < IDLE_AFTER
     }
 }
 
@@ -112,6 +118,16 @@ mod tests {
         assert!(idle.is_due(None, ms(1000)));
         assert_eq!(looks(&mut idle, 1000, 3000, prediction(ms(999), 0)), 60);
         assert_eq!(looks(&mut idle, 3000, 13_000, prediction(ms(2900), 0)), 100);
+    }
+
+    #[test]
+    fn is_awake_for_a_while_after_the_start_and_after_each_hand() {
+        let mut idle = Idle::new(10, ms(1000));
+        assert!(idle.is_awake(ms(2999)));
+        assert!(!idle.is_awake(ms(3000)));
+        idle.is_due(Some(&prediction(ms(9990), 1)), ms(10_000));
+        assert!(idle.is_awake(ms(11_989)));
+        assert!(!idle.is_awake(ms(11_990)));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! frame that it names.
 
 pub mod agree;
+mod backend_args;
 pub mod bench;
 pub mod classifier;
 pub mod cli;
@@ -27,4 +28,5 @@ pub mod predict;
 pub mod recognizer;
 pub mod rotation;
 pub mod run;
+pub mod taught;
 pub mod trim;

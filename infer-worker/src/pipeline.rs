@@ -173,7 +173,10 @@ impl Pipeline {
         self.load_file(bytes)?;
         let longer = self.picture.width_px.max(self.picture.height_px);
         let added = (longer as f32 * margin.max(0.0)).round() as usize;
-        self.picture.extend(added)
+        self.picture.extend(added)?;
+        // The margin belongs to what is looked at.
+        self.look = Some(search::square(0, 0, &[], self.picture.frame_size()));
+        Ok(())
     }
 
     /// Finds the hands in the picture that was loaded last, or says what it shows as a whole.

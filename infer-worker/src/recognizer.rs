@@ -10,7 +10,8 @@ use crate::hand::palm::PalmDecoder;
 use crate::hand::region::Region;
 use crate::hand::{FoundHand, LANDMARKS, Landmarks, gesture, landmark, palm, tracker};
 use crate::image::Picture;
-use crate::model::{Engine, ModelError, ModelSet, Network, RunError, tract};
+use crate::model::{self, Engine, ModelError, ModelSet, Network, RunError};
+use crate::taught::Taught;
 
 /// What the embedder takes: the points, the side, the points in metres. A classifier may take them
 /// too, after the embedding; see [`Step`](crate::model::Step).
@@ -34,6 +35,7 @@ pub struct Recognizer {
     landmark: Box<dyn Network>,
     embedder: Box<dyn Network>,
     classifier: Box<dyn Network>,
+    taught: Taught,
     /// A user's own network, in the place of the two before.
     own: Option<ImageClassifier>,
     palms: PalmDecoder,
@@ -47,7 +49,7 @@ impl Recognizer {
     /// # Errors
     /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
     pub fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
-        let [palm, landmark, embedder, classifier] = tract::load(model, engine)?;
+        let [palm, landmark, embedder, classifier] = model::load(model, engine)?;
         let own = model.classifier.as_ref();
         let own = own.map(|own| ImageClassifier::load(own, engine));
         Ok(Self {
@@ -55,6 +57,7 @@ impl Recognizer {
             landmark,
             embedder,
             classifier,
+            taught: Taught::of(model),
             own: own.transpose()?,
             palms: PalmDecoder::new(),
             detected: Vec::new(),
@@ -159,9 +162,12 @@ impl Recognizer {
         if self.hands.iter().any(known) {
             return Ok(());
         }
-        let label = match &mut self.own {
-            Some(own) => own.classify_hand(picture, &points.landmarks)?,
-            None => self.classify(&points.landmarks, &points.world, right_probability)?,
+        gesture::normalise(&points.landmarks, self.embedder.input(0));
+        let shape = self.embedder.input(0);
+        let label = match (self.taught.decide(shape, right_probability), &mut self.own) {
+            (Some(taught), _) => Some(taught),
+            (None, Some(own)) => own.classify_hand(picture, &points.landmarks)?,
+            (None, None) => self.classify(&points.world, right_probability)?,
         };
         if let Some((gesture, score)) = label {
             let landmarks = points.landmarks;
@@ -177,15 +183,14 @@ impl Recognizer {
         Ok(())
     }
 
-    /// The likeliest gesture of a hand and its probability.
+    /// The model's likeliest gesture of a hand and its probability; its points are in the embedder's
+    /// first input.
     fn classify(
         &mut self,
-        landmarks: &Landmarks,
         world: &Landmarks,
         right_probability: f32,
     ) -> Result<Option<(usize, f32)>, RunError> {
         debug_assert_eq!(self.embedder.input(0).len(), LANDMARKS * 3);
-        gesture::normalise(landmarks, self.embedder.input(0));
         self.embedder.input(1).fill(right_probability);
         gesture::normalise(world, self.embedder.input(2));
         self.embedder.run()?;

@@ -144,6 +144,85 @@ fn check_model_of_an_unknown_profile_is_a_config_error() {
     assert!(stderr.contains("\nhint: "), "{stderr}");
 }
 
+/// A library that calls itself ONNX Runtime of this version, and has nothing else in it.
+fn stub(folder: &Path, version: &str) -> String {
+    let source = format!(
+        "static const char *version(void) {{ return \"{version}\"; }}\n\
+         static const void *api(unsigned wanted) {{ return 0; }}\n\
+         static const struct {{ const void *(*api)(unsigned); const char *(*version)(void); }} base = \
+         {{ api, version }};\n\
+         const void *OrtGetApiBase(void) {{ return &base; }}\n"
+    );
+    fs::write(folder.join("stub.c"), source).expect("write");
+    let library = folder.join("libonnxruntime.so");
+    let made = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(folder.join("stub.c"))
+        .status();
+    assert!(made.expect("cc, which the build needs too").success());
+    library.display().to_string()
+}
+
+/// Goal: a library that cannot be used is told in one line with what to do, and never a crash.
+/// Method: one that is not there, a file that is none, another library, and one that is too old; named
+/// by option and by the environment.
+#[test]
+fn check_model_names_a_library_that_cannot_be_used() {
+    let folder = tempfile::tempdir().expect("folder");
+    let maps = fs::read_to_string("/proc/self/maps").expect("maps");
+    let path = |line: &str| line.split_whitespace().nth(5).map(str::to_owned);
+    let is_libc = |path: &String| path.contains("/libc.so") || path.contains("/libc-");
+    let libc = maps.lines().filter_map(path).find(is_libc).expect("libc");
+    let text = folder.path().join("words.so").display().to_string();
+    fs::write(&text, "no library").expect("write");
+    let cases = [
+        ("/no/such/libonnxruntime.so", "No such file"),
+        (text.as_str(), "file too short"),
+        (libc.as_str(), "it is another library"),
+        (
+            &stub(folder.path(), "1.16.3"),
+            "expected version 1.17 or newer, found 1.16.3",
+        ),
+    ];
+    let manifest = manifest();
+    for (library, part) in cases {
+        for by_option in [true, false] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_infer-worker"));
+            command.args([
+                "check-model",
+                "--manifest",
+                &manifest,
+                "--backend",
+                "onnxruntime",
+            ]);
+            if by_option {
+                command.args(["--onnxruntime-library", library]);
+                command.env("ORT_DYLIB_PATH", "/no/other.so");
+            } else {
+                command.env("ORT_DYLIB_PATH", library);
+            }
+            let output = command.output().expect("start");
+            let stderr = String::from_utf8(output.stderr).expect("text");
+            assert_eq!(output.status.code(), Some(78), "{stderr}");
+            let begins = format!("error: cannot use the ONNX Runtime library `{library}`: ");
+            let same = fs::canonicalize(library)
+                .map_or(library.to_owned(), |path| path.display().to_string());
+            let or = format!("error: cannot use the ONNX Runtime library `{same}`: ");
+            assert!(
+                stderr.starts_with(&begins) || stderr.starts_with(&or),
+                "{stderr}"
+            );
+            assert!(stderr.contains(part), "{stderr}");
+            assert!(
+                stderr.contains("\nhint: install ONNX Runtime 1.17"),
+                "{stderr}"
+            );
+            assert_eq!(stderr.lines().count(), 2, "{stderr}");
+        }
+    }
+}
+
 #[test]
 fn wrong_arguments_are_a_usage_error() {
     let output = infer_worker(&["predict", "--max-hands", "5", "x.jpg"], Path::new("/"));

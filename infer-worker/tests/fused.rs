@@ -6,7 +6,7 @@ mod graphs;
 use graphs::{case, graph, noise, sizes};
 use infer_worker::kernels::{KernelSet, Kernels};
 use infer_worker::model::network::Port;
-use infer_worker::model::{Engine, ModelSet, Step, fused, tract};
+use infer_worker::model::{self, Engine, ModelSet, Step, fused};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,9 +84,9 @@ fn networks_of_the_release_are_known_and_right() {
                 );
             }
         }
-        let mut plain = tract::load(&model, Engine::Plain).expect("plain");
+        let mut plain = model::load(&model, Engine::Plain).expect("plain");
         for engine in Engine::all() {
-            let mut networks = tract::load(&model, engine).expect("loads");
+            let mut networks = model::load(&model, engine).expect("loads");
             for step in [Step::PalmDetection, Step::HandLandmark] {
                 let (ours, theirs) = (&mut networks[step as usize], &mut plain[step as usize]);
                 // The second run uses memory that the first has filled.
@@ -170,7 +170,7 @@ fn an_unknown_graph_runs_on_tract_with_one_line_in_the_log() {
 
     let model = ModelSet::open(&manifest, "lite").expect("manifest");
     let count = Arc::new(AtomicUsize::new(0));
-    let load = || tract::load(&model, Engine::best()).expect("loads all the same");
+    let load = || model::load(&model, Engine::best()).expect("loads all the same");
     let mut networks = tracing::subscriber::with_default(Warnings(Arc::clone(&count)), load);
     assert_eq!(count.load(Ordering::SeqCst), 1);
     networks[Step::HandLandmark as usize].run().expect("runs");

@@ -1,6 +1,6 @@
 //! A model that cannot be used is refused with its file, what was expected and what was found.
 
-use infer_worker::model::{ModelError, ModelSet, tract};
+use infer_worker::model::{self, Engine, ModelError, ModelSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,10 @@ impl Models {
     }
 
     fn check(&self, profile: &str) -> Result<(), ModelError> {
-        tract::check(&ModelSet::open(&self.path("manifest.toml"), profile)?)
+        model::check(
+            &ModelSet::open(&self.path("manifest.toml"), profile)?,
+            Engine::best(),
+        )
     }
 
     /// The error text, which must hold all of `parts`.
@@ -211,7 +214,7 @@ fn gestures_take_the_place_of_the_profile_s_own() {
     let own = open("wigwag").expect("wigwag");
     assert_eq!(own.labels.len(), 16);
     assert_eq!(own.labels[0].as_str(), "None");
-    tract::check(&own).expect("files");
+    model::check(&own, Engine::best()).expect("files");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! the demo clip.
 
 use infer_worker::eval;
-use infer_worker::model::{Engine, ModelSet, tract};
+use infer_worker::model::{self, Engine, ModelSet};
 use infer_worker::pipeline::Pipeline;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn the_head_says_in_tract_what_it_says_in_onnx_runtime() {
     let text = std::fs::read_to_string(project("infer-worker/tests/data/own_head.json"));
     let hands: Vec<Checked> = serde_json::from_str(&text.expect("data")).expect("JSON");
     let model = model("wigwag");
-    let [_, _, mut embedder, mut head] = tract::load(&model, Engine::best()).expect("load");
+    let [_, _, mut embedder, mut head] = model::load(&model, Engine::best()).expect("load");
     let mut seen = Vec::new();
     for checked in &hands {
         let inputs = [&checked.hand[..], &[checked.right], &checked.world[..]];

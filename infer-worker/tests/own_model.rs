@@ -5,7 +5,7 @@
 mod cases;
 
 use infer_worker::image::mjpeg::Clip;
-use infer_worker::model::{Engine, ModelError, ModelSet, skeleton, tract};
+use infer_worker::model::{self, Engine, ModelError, ModelSet, skeleton};
 use infer_worker::pipeline::{Outcome, Pipeline};
 use proptest::prelude::*;
 use std::fs;
@@ -107,7 +107,10 @@ impl Own {
     }
 
     fn check(&self, manifest: &str) -> Result<(), ModelError> {
-        tract::check(&ModelSet::open(&self.path(manifest), "full")?)
+        model::check(
+            &ModelSet::open(&self.path(manifest), "full")?,
+            Engine::best(),
+        )
     }
 
     /// The error, which must hold all of `parts`.

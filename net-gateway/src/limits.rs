@@ -72,6 +72,8 @@ pub struct ConnectionCounters {
     pub accept_failures: AtomicU64,
     /// Forms of the login that were too long, did not come in time, or were none.
     pub forms_refused: AtomicU64,
+    /// Request heads that were too long, or no HTTP.
+    pub heads_refused: AtomicU64,
     /// Orders refused because too many waited for the supervisor.
     pub orders_refused: AtomicU64,
     /// Clients refused because [`Limits::max_renditions`] was reached.

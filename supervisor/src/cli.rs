@@ -26,6 +26,7 @@ const EXAMPLES: &str = "Examples:
   supervisor status --json | jq .state
   supervisor restart capture/cam0
   supervisor reload                                   after wigwag.toml was changed
+  supervisor teach wave --seconds 5 --reload          a gesture of your own
   supervisor predict hand.jpg";
 
 /// One verb each.
@@ -100,6 +101,96 @@ pub enum Command {
     },
     /// Count how often labelled pictures or clips are recognised: per class, confusions, time
     Eval(Evaluation),
+    /// Learn a gesture of your own from a source of the running box, or from pictures
+    Teach(Lesson),
+    /// Remove a gesture that was taught
+    Forget {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Reload the running box, so that it forgets it too
+        #[arg(long)]
+        reload: bool,
+        /// The configuration whose gestures are meant, instead of the running box's
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// List the gestures of the model and those that were taught
+    Gestures {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// The configuration whose gestures are meant, instead of the running box's
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// What is taught, and from where.
+#[derive(Debug, Args)]
+pub struct Lesson {
+    /// Name of the gesture: letters, digits, `-` and `_`, up to 24 bytes
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Source of the running box that shows it [default: the only one]
+    #[arg(long, value_name = "NAME", conflicts_with = "pictures")]
+    pub source: Option<String>,
+    /// How long to look, in seconds, 1 to 60 [default: 5]
+    #[arg(long, value_name = "N", conflicts_with = "pictures")]
+    seconds: Option<u64>,
+    /// Learn from that hand, for that hand alone: left, right, any [default: any]
+    #[arg(long, value_name = "SIDE")]
+    hand: Option<String>,
+    /// Learn from the JPEG and PNG pictures in this folder instead, each with one hand
+    #[arg(long, value_name = "FOLDER")]
+    pub pictures: Option<PathBuf>,
+    /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
+    #[arg(long, value_name = "PARTS", requires = "pictures")]
+    margin: Option<f32>,
+    /// Learn from what was taught under this name before, too
+    #[arg(long, conflicts_with = "replace")]
+    add: bool,
+    /// Learn what was taught under this name anew
+    #[arg(long)]
+    replace: bool,
+    /// Reload the running box, so that it knows it at once
+    #[arg(long)]
+    pub reload: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The configuration whose gestures are meant, instead of the running box's
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Lesson {
+    /// What infer-worker is to be told, beside its models and the source.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        let mut say = |option: &str, value: Option<OsString>| {
+            if let Some(value) = value {
+                arguments.extend([option.into(), value]);
+            }
+        };
+        let seconds = self.seconds.map(|seconds| seconds.to_string().into());
+        say("--seconds", seconds);
+        say("--hand", self.hand.clone().map(Into::into));
+        say("--pictures", self.pictures.clone().map(Into::into));
+        say(
+            "--margin",
+            self.margin.map(|margin| margin.to_string().into()),
+        );
+        let flags = [
+            ("--add", self.add),
+            ("--replace", self.replace),
+            ("--json", self.json),
+        ];
+        let given = flags.iter().filter(|(_, given)| *given);
+        arguments.extend(given.map(|(flag, _)| OsString::from(flag)));
+        arguments.extend(["--".into(), self.name.clone().into()]);
+        arguments
+    }
 }
 
 /// What is evaluated, and how the result is told.

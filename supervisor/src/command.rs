@@ -13,9 +13,12 @@ use crate::probe::{ModelCheck, model_arguments};
 use crate::run;
 use crate::siblings::Siblings;
 use crate::status::to_text;
+use crate::teach;
 use crate::units::Outcome;
 use serde::Serialize;
-use shm_layout::control::{BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange};
+use shm_layout::control::{
+    Backend, BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange,
+};
 use shm_layout::exit::ExitReason;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
@@ -44,7 +47,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Reload => reload(&instance),
         Command::Status { json } => status(&instance, json),
         Command::Address => address(&instance),
-        Command::CheckConfig(settings) => check_config(&settings.into()),
+        Command::CheckConfig(settings) => check_config(&instance, &settings.into()),
         Command::Postmortem {
             id,
             list,
@@ -63,8 +66,17 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::ListDevices { json } => list_devices(json),
         Command::Token(whom) => print(&verbs::token(&credential(&whom))?),
         Command::Password(whom) => print(&verbs::password(&credential(&whom))?),
-        Command::Predict { config, images } => predict(config, &images),
-        Command::Eval(what) => with_models("eval", what.config.clone(), what.arguments()),
+        Command::Predict { config, images } => predict(&instance, config, &images),
+        Command::Eval(what) => {
+            with_models(&instance, "eval", what.config.clone(), what.arguments())
+        }
+        Command::Teach(lesson) => teach::teach(&instance, &lesson),
+        Command::Forget {
+            name,
+            reload,
+            config,
+        } => teach::forget(&instance, &name, config, reload),
+        Command::Gestures { json, config } => teach::list(&instance, config, json),
     }
 }
 
@@ -77,7 +89,10 @@ fn credential(whom: &Credential) -> verbs::For<'_> {
 }
 
 /// Asks the running box of the instance.
-fn question(instance: &Instance, request: &Request) -> Result<(Reply, UnixStream), Failure> {
+pub(crate) fn question(
+    instance: &Instance,
+    request: &Request,
+) -> Result<(Reply, UnixStream), Failure> {
     let files = RuntimeFiles::open(instance)?;
     let (reply, stream) = ask(&files.socket(), request).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Failure::NotRunning {
@@ -210,7 +225,7 @@ fn restart(instance: &Instance, unit: &str) -> Result<(), Failure> {
     }
 }
 
-fn reload(instance: &Instance) -> Result<(), Failure> {
+pub(crate) fn reload(instance: &Instance) -> Result<(), Failure> {
     let (Reply::Reloading { number }, _) = question(instance, &Request::Reload)? else {
         return Err(silent(instance, "gives a wrong answer"));
     };
@@ -274,10 +289,13 @@ fn outcome(instance: &Instance, unit: &str, generation: u64) -> Result<Outcome, 
     }
 }
 
-fn check_config(options: &Options) -> Result<(), Failure> {
+fn check_config(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let loaded = config::load(options)?;
-    if !loaded.config.infer.manifest.as_os_str().is_empty() {
-        ModelCheck::start(&Siblings::find()?, &loaded.config)?.finish()?;
+    // These are of this machine, not of the release: whether they can be used is known here only.
+    let infer = &loaded.config.infer;
+    let is_own = infer.backend != Backend::Tract || !infer.manifest.as_os_str().is_empty();
+    if is_own || teach::is_any(infer, instance) {
+        ModelCheck::start(&Siblings::find()?, &loaded.config, instance)?.finish()?;
     }
     let mut text = to_toml(&loaded.settings);
     if loaded.config.sources.is_empty() {
@@ -300,13 +318,23 @@ fn list_devices(json: bool) -> Result<(), Failure> {
 }
 
 /// Becomes `infer-worker predict`.
-fn predict(config: Option<PathBuf>, images: &[PathBuf]) -> Result<(), Failure> {
+fn predict(
+    instance: &Instance,
+    config: Option<PathBuf>,
+    images: &[PathBuf],
+) -> Result<(), Failure> {
     let images = images.iter().map(|image| image.clone().into_os_string());
-    with_models("predict", config, ["--".into()].into_iter().chain(images))
+    with_models(
+        instance,
+        "predict",
+        config,
+        ["--".into()].into_iter().chain(images),
+    )
 }
 
 /// Becomes infer-worker's `verb` with the models of the configuration.
 fn with_models(
+    instance: &Instance,
     verb: &str,
     config: Option<PathBuf>,
     arguments: impl IntoIterator<Item = OsString>,
@@ -317,7 +345,7 @@ fn with_models(
     };
     let infer = config::load(&options)?.config.infer;
     let mut command = Siblings::find()?.command(Role::Infer);
-    command.arg(verb).args(model_arguments(&infer));
+    command.arg(verb).args(model_arguments(&infer, instance));
     command.args(["--max-hands".to_owned(), infer.max_hands.to_string()]);
     command.args(arguments);
     Err(Failure::System {
@@ -327,7 +355,7 @@ fn with_models(
 }
 
 /// Writes to standard output; a reader who has seen enough is no error.
-fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::System {
             what: "write to standard output",

@@ -58,6 +58,7 @@ pub mod signals;
 pub mod sources;
 pub mod spawn;
 pub mod status;
+pub mod teach;
 pub mod terminal;
 pub mod unit;
 pub mod units;

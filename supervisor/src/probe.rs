@@ -3,9 +3,11 @@
 
 use crate::config::{self, Config, Infer, SourceConfig};
 use crate::failure::Failure;
+use crate::instance::Instance;
 use crate::siblings::Siblings;
+use crate::teach;
 use serde::Deserialize;
-use shm_layout::control::{ModelInfo, PushLimits, Role, SourceKind};
+use shm_layout::control::{Backend, ModelInfo, PushLimits, Role, SourceKind, TaughtGesture};
 use shm_layout::exit::ExitReason;
 use std::ffi::OsString;
 use std::process::{Child, Output, Stdio};
@@ -165,6 +167,41 @@ fn judge(source: &SourceConfig, probe: Probe) -> Result<Probed, Failure> {
     })
 }
 
+/// What `infer-worker check-model` answers.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    name: String,
+    profile: String,
+    sha256: String,
+    labels: Vec<String>,
+    taught: Vec<TaughtGesture>,
+}
+
+/// A model that can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedModel {
+    /// What infer-workers will say of it.
+    pub info: ModelInfo,
+    /// What was taught beside it, learnt just now.
+    pub taught: Vec<TaughtGesture>,
+}
+
+impl From<Answer> for CheckedModel {
+    fn from(answer: Answer) -> Self {
+        let taught = answer.taught.iter().map(|own| own.name.clone()).collect();
+        Self {
+            info: ModelInfo {
+                name: answer.name,
+                profile: answer.profile,
+                sha256: answer.sha256,
+                labels: answer.labels,
+                taught,
+            },
+            taught: answer.taught,
+        }
+    }
+}
+
 /// The model check while it runs: it takes a while, and the sources can be looked at meanwhile.
 #[derive(Debug)]
 pub struct ModelCheck {
@@ -179,14 +216,18 @@ impl ModelCheck {
     /// # Errors
     ///
     /// [`Failure::System`] if infer-worker cannot be started.
-    pub fn start(siblings: &Siblings, config: &Config) -> Result<Self, Failure> {
+    pub fn start(
+        siblings: &Siblings,
+        config: &Config,
+        instance: &Instance,
+    ) -> Result<Self, Failure> {
         let named = config.steady.named.iter();
         let gestures = named.map(|(name, _)| name.clone()).collect();
         siblings
             .command(Role::Infer)
             .arg("check-model")
             .arg("--json")
-            .args(model_arguments(&config.infer))
+            .args(model_arguments(&config.infer, instance))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -203,7 +244,7 @@ impl ModelCheck {
     ///
     /// [`Failure::Refused`] with what infer-worker says is wrong with the models, or with the gesture
     /// that they do not know.
-    pub fn finish(self) -> Result<ModelInfo, Failure> {
+    pub fn finish(self) -> Result<CheckedModel, Failure> {
         let failed = |source| Failure::System {
             what: "check the models",
             source,
@@ -212,10 +253,11 @@ impl ModelCheck {
         if !output.status.success() {
             return Err(refusal(&output));
         }
-        let model: ModelInfo =
+        let answer: Answer =
             serde_json::from_slice(&output.stdout).map_err(|error| failed(error.into()))?;
-        match unknown_gesture(&self.gestures, &model) {
-            None => Ok(model),
+        let checked = CheckedModel::from(answer);
+        match unknown_gesture(&self.gestures, &checked.info) {
+            None => Ok(checked),
             Some(refusal) => Err(refusal),
         }
     }
@@ -240,15 +282,26 @@ fn unknown_gesture(gestures: &[String], model: &ModelInfo) -> Option<Failure> {
     })
 }
 
-/// The options that tell infer-worker which models to use.
+/// The options that tell infer-worker which models to use, and what was taught beside them.
 #[must_use]
-pub fn model_arguments(config: &Infer) -> Vec<OsString> {
+pub fn model_arguments(config: &Infer, instance: &Instance) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["--profile".into(), config.profile.clone().into()];
     if !config.gestures.is_empty() {
         arguments.extend(["--gestures".into(), config.gestures.clone().into()]);
     }
     if !config.manifest.as_os_str().is_empty() {
         arguments.extend(["--manifest".into(), config.manifest.clone().into()]);
+    }
+    if config.backend != Backend::Tract {
+        arguments.extend(["--backend".into(), config.backend.name().into()]);
+    }
+    if !config.onnxruntime_library.as_os_str().is_empty() {
+        let library = config.onnxruntime_library.clone().into();
+        arguments.extend(["--onnxruntime-library".into(), library]);
+    }
+    let taught = teach::folder(config, instance);
+    if !taught.as_os_str().is_empty() {
+        arguments.extend(["--taught".into(), taught.into()]);
     }
     arguments
 }
@@ -324,6 +377,7 @@ mod tests {
             profile: "full".to_owned(),
             sha256: String::new(),
             labels: ["None", "Thumb_Up", "Victory"].map(str::to_owned).to_vec(),
+            taught: Vec::new(),
         };
         let check = |name: &str| unknown_gesture(&[name.to_owned()], &model);
         assert!(check("Victory").is_none());

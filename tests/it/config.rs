@@ -118,6 +118,25 @@ fn check_config_shows_what_is_in_force() {
     );
 }
 
+/// Goal: a backend whose library cannot be used is an error where it is asked for, not in a worker.
+/// Method: a path without a file, through the real start, `check-config` and `doctor`.
+#[test]
+fn missing_library_of_the_backend_is_said_before_anything_starts() {
+    let toml = "[infer]\nbackend = \"onnxruntime\"\nonnxruntime_library = \"none.so\"\n";
+    // A path is relative to the file's folder, so that its folder stands in the message.
+    let parts = ["/none.so`", "No such file", "hint: ", "backend = \"tract\""];
+    assert_refused(with_config(toml), 78, &parts);
+    let test_box = with_config(toml).build();
+    let file = test_box.scratch().join("wigwag.toml");
+    for (verb, code) in [("check-config", 78), ("doctor", 69)] {
+        let output = test_box.run(&[verb, "--config", file.to_str().unwrap()]);
+        let said = [&output.stdout[..], &output.stderr[..]].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(parts[0]) && said.contains(parts[1]), "{said}");
+    }
+}
+
 /// A folder with the models, in which each file can be replaced.
 fn models(folder: &Path) -> PathBuf {
     for entry in std::fs::read_dir(workspace().join("models")).unwrap() {

@@ -14,7 +14,7 @@ pub mod scores;
 use crate::hand::Landmarks;
 use crate::image::{Denominator, Picture, Size};
 use crate::model::classifier::{Classifier, Sees};
-use crate::model::{Engine, ModelError, Network, RunError, tract};
+use crate::model::{self, Engine, ModelError, Network, RunError};
 use prepare::Preparer;
 use scores::{Answer, answer, contradiction};
 
@@ -36,7 +36,7 @@ impl ImageClassifier {
     /// [`ModelError`] when the file is missing, damaged, of other shapes than the manifest says, or
     /// cannot be run; or when its values are not what the manifest says.
     pub fn load(described: &Classifier, engine: Engine) -> Result<Self, ModelError> {
-        let network = tract::load_classifier(&described.file, engine)?;
+        let network = model::load_classifier(&described.file, engine)?;
         let preparer = Preparer::new(described.form.clone());
         let mut classifier = Self {
             described: described.clone(),

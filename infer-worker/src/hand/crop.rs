@@ -1,12 +1,21 @@
 //! Cuts a rotated square out of a picture, at the size that a network reads.
 //!
 //! Neighbours: reads a [`Picture`], writes straight into a network's input. Runs once or twice per
-//! frame over 50,000 pixels, so the inner loop is kept free of branches: for each row the columns
-//! whose four neighbours all lie inside the picture are worked out first.
+//! frame over 50,000 pixels, so the inner loop is kept free of branches and conversions: for each row
+//! the columns whose four neighbours all lie inside the picture are worked out first, places are fixed
+//! point numbers, and the channels of a pixel are mixed four at a time, of which three count.
 
 use super::region::Region;
 use crate::image::Picture;
 use std::ops::Range;
+
+/// Bits of a place that are behind the point; a place is in pixels of the picture.
+const FRACTION_BITS: u32 = 32;
+/// Pixels further away than any that a picture has; places beyond are taken for it, so that a row's sums
+/// stay in their range.
+const FAR_PX: f64 = (1 << 20) as f64;
+/// Bytes that a sample reads of each of two lines: two pixels, and one byte more.
+const READ_BYTES: usize = 7;
 
 /// What lies outside of the picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,20 +26,42 @@ pub enum Border {
     Nearest,
 }
 
-/// A row of the square, in pixels of the picture: its first sample, and the way to the next.
+/// A row of the square: the place of its first sample, and the way to the next.
 struct Row {
-    start: [f32; 2],
-    step: [f32; 2],
+    start: [i64; 2],
+    step: [i64; 2],
 }
 
 impl Row {
-    fn at(&self, column: usize) -> [f32; 2] {
-        let column = column as f32;
+    fn new(start: [f64; 2], step: [f64; 2]) -> Self {
+        let one = (1_u64 << FRACTION_BITS) as f64;
+        // What is no number becomes 0.
+        let fixed = |pixels: f64| (pixels.clamp(-FAR_PX, FAR_PX) * one) as i64;
+        Self {
+            start: start.map(fixed),
+            step: step.map(fixed),
+        }
+    }
+
+    /// At most `FAR_PX` and as many steps of `FAR_PX` as a square has columns: 52 + 8 bits.
+    fn at(&self, column: usize) -> [i64; 2] {
+        let column = column as i64;
         [
-            self.start[0] + self.step[0] * column,
-            self.start[1] + self.step[1] * column,
+            self.start[0].wrapping_add(self.step[0].wrapping_mul(column)),
+            self.start[1].wrapping_add(self.step[1].wrapping_mul(column)),
         ]
     }
+}
+
+/// The pixel at or before a place, and the share of the one behind it.
+#[inline(always)]
+fn split(place: i64) -> (i64, f32) {
+    // The upper 24 bits behind the point: as many as a float holds, so that it stays below 1.
+    let share = (place as u32 >> 8) as i32;
+    (
+        place >> FRACTION_BITS,
+        share as f32 * (1.0 / (1 << 24) as f32),
+    )
 }
 
 /// Fills `out` (`[side, side, 3]`, RGB 0..=1) with `region` of `picture`, bilinear.
@@ -42,20 +73,21 @@ pub fn crop(picture: &Picture, region: &Region, side: usize, border: Border, out
         out.fill(0.0);
         return;
     }
-    let [scale_x, scale_y] = picture.scale();
-    let step = region.side / side as f32;
-    let (sin, cos) = region.rotation.sin_cos();
+    let [scale_x, scale_y] = picture.scale().map(f64::from);
+    let center = region.center.map(f64::from);
+    let step = f64::from(region.side) / side as f64;
+    let (sin, cos) = f64::from(region.rotation).sin_cos();
     let (sin, cos) = (sin * step, cos * step);
-    let half = side as f32 / 2.0;
+    let half = side as f64 / 2.0;
     for (line, target) in out.chunks_exact_mut(side * 3).enumerate() {
-        let down = line as f32 - half;
-        let row = Row {
-            start: [
-                (region.center[0] - half * cos - down * sin) * scale_x,
-                (region.center[1] - half * sin + down * cos) * scale_y,
+        let down = line as f64 - half;
+        let row = Row::new(
+            [
+                (center[0] - half * cos - down * sin) * scale_x,
+                (center[1] - half * sin + down * cos) * scale_y,
             ],
-            step: [cos * scale_x, sin * scale_y],
-        };
+            [cos * scale_x, sin * scale_y],
+        );
         let inside = columns_inside(&row, picture, side);
         for column in (0..inside.start).chain(inside.end..side) {
             let pixel = &mut target[column * 3..column * 3 + 3];
@@ -64,7 +96,7 @@ pub fn crop(picture: &Picture, region: &Region, side: usize, border: Border, out
         sample_inside(
             picture,
             &row,
-            inside.clone(),
+            inside.start,
             &mut target[inside.start * 3..inside.end * 3],
         );
     }
@@ -72,18 +104,17 @@ pub fn crop(picture: &Picture, region: &Region, side: usize, border: Border, out
 
 /// The columns for which all four neighbours of the sample lie in the picture.
 fn columns_inside(row: &Row, picture: &Picture, side: usize) -> Range<usize> {
-    let most = [
-        picture.width_px as f32 - 1.0,
-        picture.height_px as f32 - 1.0,
-    ];
-    let (mut first, mut last) = (0.0_f32, side as f32 - 1.0);
+    let most =
+        [picture.width_px, picture.height_px].map(|count| (count as i64 - 1) << FRACTION_BITS);
+    let (mut first, mut last) = (0.0_f64, side as f64 - 1.0);
     for ((start, step), most) in row.start.into_iter().zip(row.step).zip(most) {
-        if step.abs() < 1e-6 {
-            if !(0.0..most).contains(&start) {
+        if step == 0 {
+            if !(0..most).contains(&start) {
                 return 0..0;
             }
             continue;
         }
+        let (start, step, most) = (start as f64, step as f64, most as f64);
         let (a, b) = (-start / step, (most - start) / step);
         first = first.max(a.min(b));
         last = last.min(a.max(b));
@@ -92,7 +123,7 @@ fn columns_inside(row: &Row, picture: &Picture, side: usize) -> Range<usize> {
     // The ends were found by division; they are settled by the very sum that the loop will use.
     let fits = |column: usize| {
         let [x, y] = row.at(column);
-        (0.0..most[0]).contains(&x) && (0.0..most[1]).contains(&y)
+        (0..most[0]).contains(&x) && (0..most[1]).contains(&y)
     };
     while inside.start < inside.end && !fits(inside.start) {
         inside.start += 1;
@@ -107,41 +138,63 @@ fn columns_inside(row: &Row, picture: &Picture, side: usize) -> Range<usize> {
     }
 }
 
-/// Samples the columns `inside`, all of which have four neighbours.
-fn sample_inside(picture: &Picture, row: &Row, inside: Range<usize>, target: &mut [f32]) {
+/// Samples the columns from `first` on, all of which have four neighbours.
+fn sample_inside(picture: &Picture, row: &Row, first: usize, target: &mut [f32]) {
     let stride = picture.width_px * 3;
     let pixels = picture.pixels.as_slice();
-    for (column, pixel) in inside.zip(target.chunks_exact_mut(3)) {
-        let [x, y] = row.at(column);
-        // Both are in range and not negative, so that the conversion is a floor.
-        let (left, top) = (x as u32 as usize, y as u32 as usize);
-        let (right_share, lower_share) = (x - left as f32, y - top as f32);
-        let at = top * stride + left * 3;
-        let (Some(upper), Some(lower)) = (
-            pixels.get(at..at + 6),
-            pixels.get(at + stride..at + stride + 6),
-        ) else {
-            continue;
+    let [mut x, mut y] = row.at(first);
+    for pixel in target.chunks_exact_mut(3) {
+        let ((left, right_share), (top, lower_share)) = (split(x), split(y));
+        let at = (top as usize)
+            .wrapping_mul(stride)
+            .wrapping_add((left as usize).wrapping_mul(3));
+        let below = at.wrapping_add(stride);
+        let upper = pixels.get(at..at.wrapping_add(READ_BYTES));
+        let lower = pixels.get(below..below.wrapping_add(READ_BYTES));
+        let mixed = match (upper, lower) {
+            (Some(upper), Some(lower)) => mix_four(upper, lower, right_share, lower_share),
+            // Only the last two pixels of the picture have no byte behind them.
+            _ => mix_four(
+                &bytes(pixels, at),
+                &bytes(pixels, below),
+                right_share,
+                lower_share,
+            ),
         };
-        for channel in 0..3 {
-            let above = mix(upper[channel], upper[channel + 3], right_share);
-            let below = mix(lower[channel], lower[channel + 3], right_share);
-            pixel[channel] = (above + (below - above) * lower_share) * (1.0 / 255.0);
-        }
+        pixel.copy_from_slice(&mixed[..3]);
+        x = x.wrapping_add(row.step[0]);
+        y = y.wrapping_add(row.step[1]);
     }
 }
 
-fn mix(a: u8, b: u8, share: f32) -> f32 {
-    let (a, b) = (f32::from(a), f32::from(b));
-    a + (b - a) * share
+/// The bytes from `at` on, with zeros where there are none.
+fn bytes(pixels: &[u8], at: usize) -> [u8; READ_BYTES] {
+    let mut bytes = [0; READ_BYTES];
+    let from = pixels.get(at..).unwrap_or_default();
+    for (byte, from) in bytes.iter_mut().zip(from) {
+        *byte = *from;
+    }
+    bytes
+}
+
+/// Mixes two pixels above with two below, 0..=1; the fourth value is of no meaning.
+#[inline(always)]
+fn mix_four(upper: &[u8], lower: &[u8], right_share: f32, lower_share: f32) -> [f32; 4] {
+    let four = |bytes: &[u8], at: usize| -> [f32; 4] {
+        [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]].map(f32::from)
+    };
+    let mix = |a: [f32; 4], b: [f32; 4], share: f32| -> [f32; 4] {
+        std::array::from_fn(|channel| a[channel] + (b[channel] - a[channel]) * share)
+    };
+    let above = mix(four(upper, 0), four(upper, 3), right_share);
+    let below = mix(four(lower, 0), four(lower, 3), right_share);
+    mix(above, below, lower_share).map(|value| value * (1.0 / 255.0))
 }
 
 /// Samples one point of which a neighbour may lie outside.
-fn sample_edge(picture: &Picture, at: [f32; 2], border: Border, pixel: &mut [f32]) {
+fn sample_edge(picture: &Picture, at: [i64; 2], border: Border, pixel: &mut [f32]) {
     let (width, height) = (picture.width_px as i64, picture.height_px as i64);
-    let (left, top) = (at[0].floor(), at[1].floor());
-    let (right_share, lower_share) = (at[0] - left, at[1] - top);
-    let (left, top) = (left as i64, top as i64);
+    let ((left, right_share), (top, lower_share)) = (split(at[0]), split(at[1]));
     let neighbour = |x: i64, y: i64, channel: usize| -> f32 {
         let outside = x < 0 || y < 0 || x >= width || y >= height;
         if outside && border == Border::Black {
@@ -153,7 +206,7 @@ fn sample_edge(picture: &Picture, at: [f32; 2], border: Border, pixel: &mut [f32
         );
         f32::from(picture.pixels[(y * picture.width_px + x) * 3 + channel])
     };
-    let (right, bottom) = (left.saturating_add(1), top.saturating_add(1));
+    let (right, bottom) = (left + 1, top + 1);
     for (channel, value) in pixel.iter_mut().enumerate() {
         let above = neighbour(left, top, channel) * (1.0 - right_share)
             + neighbour(right, top, channel) * right_share;
@@ -284,6 +337,7 @@ mod tests {
                 let (x, y) = ((index % 24) as f32 - 12.0, (index / 24) as f32 - 12.0);
                 let point = region.to_frame(x / 24.0, y / 24.0);
                 let mut expected = [0.0; 3];
+                let point = Row::new(point.map(f64::from), [0.0; 2]).at(0);
                 sample_edge(&picture, point, Border::Nearest, &mut expected);
                 for channel in 0..3 {
                     assert!(

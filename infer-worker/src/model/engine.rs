@@ -1,29 +1,46 @@
-//! Which code runs the large networks: our own kernels, or tract's.
+//! Which code runs the networks: our own kernels, tract's, or another runtime.
 //!
-//! Neighbours: the command line names one, a worker takes the best; `tract` loads accordingly.
+//! Neighbours: the command line names one, a worker takes the best of its backend; `load` loads
+//! accordingly.
 
+use super::ModelError;
+use super::onnxruntime::Runtime;
 use crate::kernels::{KernelSet, Kernels};
+use shm_layout::control::Backend;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
-/// What runs the palm and landmark networks, where nearly all the time goes. The two small gesture
-/// networks always run on tract's own operators.
+/// What runs the networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// tract's own operators.
     Plain,
     /// Our operators in tract's plan; a graph that they do not know runs on tract's.
     Fused(Kernels),
+    /// ONNX Runtime.
+    OnnxRuntime(Runtime),
 }
 
 impl Engine {
-    /// The fastest one for this processor.
+    /// The fastest one of a backend; `library` is ONNX Runtime's, where it is not to be searched for.
+    ///
+    /// # Errors
+    /// [`ModelError::Runtime`] when the library cannot be used.
+    pub fn of(backend: Backend, library: Option<&Path>) -> Result<Self, ModelError> {
+        match backend {
+            Backend::Tract => Ok(Self::best()),
+            Backend::OnnxRuntime => Runtime::open(library).map(Self::OnnxRuntime),
+        }
+    }
+
+    /// The fastest one for this processor that needs no library.
     #[must_use]
     pub fn best() -> Self {
         Self::Fused(Kernels::best())
     }
 
-    /// All that this processor can run, the fastest first.
+    /// All that this processor can run without a library, the fastest first.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let sets = KernelSet::ALL.into_iter().filter_map(Kernels::new);
@@ -36,6 +53,7 @@ impl fmt::Display for Engine {
         match self {
             Self::Plain => f.write_str("plain"),
             Self::Fused(kernels) => kernels.set().fmt(f),
+            Self::OnnxRuntime(_) => f.write_str("onnxruntime"),
         }
     }
 }

@@ -93,11 +93,19 @@ pub enum ModelError {
         found: String,
     },
     /// The runtime cannot load the network.
-    #[error("model file `{path}`: expected an ONNX network that tract can run: {cause}")]
+    #[error("model file `{path}`: expected an ONNX network that can be run: {cause}")]
     Unsupported {
         /// The file.
         path: PathBuf,
         /// The runtime's words.
+        cause: String,
+    },
+    /// The library of the backend cannot be used.
+    #[error("cannot use the ONNX Runtime library `{library}`: {cause}")]
+    Runtime {
+        /// The library, by its path or by the name that the system was asked for.
+        library: PathBuf,
+        /// Why not.
         cause: String,
     },
 }
@@ -121,6 +129,9 @@ impl ModelError {
             }
             Self::Shape { .. } | Self::Unsupported { .. } => {
                 "use the network that the manifest describes; `infer-worker check-model --print-manifest FILE.onnx` prints its inputs, outputs and digest"
+            }
+            Self::Runtime { .. } => {
+                "install ONNX Runtime 1.17 or newer and name its libonnxruntime.so in infer.onnxruntime_library or in ORT_DYLIB_PATH, or set infer.backend = \"tract\""
             }
         }
     }

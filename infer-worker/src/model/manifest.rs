@@ -9,6 +9,7 @@ use super::network::{Port, Step};
 use super::{ModelError, locate};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use shm_layout::control::TaughtGesture;
 use shm_layout::prediction::Label;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -141,10 +142,12 @@ pub struct ModelSet {
     pub licence: String,
     /// The chosen profile.
     pub profile: String,
-    /// Digest of the manifest: names this model in every prediction.
+    /// Digest of the manifest, and of what was taught: names this model in every prediction.
     pub sha256: [u8; 32],
-    /// Labels of the classifier, in the order of its output.
+    /// Labels of the classifier, in the order of its output; then those of what was taught.
     pub labels: Vec<Label>,
+    /// What a user taught; see [`crate::taught::join`].
+    pub taught: Vec<TaughtGesture>,
     /// The user's own classifier, if the manifest describes one.
     pub classifier: Option<Classifier>,
     /// The networks for hands; none where a classifier sees whole frames.
@@ -204,6 +207,7 @@ impl ModelSet {
         Ok(Self {
             profile: profile.to_owned(),
             labels,
+            taught: Vec::new(),
             networks,
             ..Self::default()
         })
@@ -263,7 +267,7 @@ impl ModelSet {
         &self.networks[step as usize]
     }
 
-    /// Digest of the manifest, lowercase hexadecimal.
+    /// The digest, lowercase hexadecimal.
     #[must_use]
     pub fn sha256_hex(&self) -> String {
         hex(&self.sha256)

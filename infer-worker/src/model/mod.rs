@@ -5,7 +5,8 @@
 //! - [`skeleton`] writes the beginnings of such a description;
 //! - [`network`] is what a step of the recogniser expects of its network, and how it runs one;
 //! - [`tract`] runs networks with tract, on its own operators or on those of [`fused`];
-//! - [`engine`] names what runs them; [`locate`] finds the model folder.
+//! - [`onnxruntime`] runs them with ONNX Runtime, if that is asked for;
+//! - [`engine`] names what runs them, [`load`] loads them for it; [`locate`] finds the model folder.
 //!
 //! Neighbours: `recognizer` gets four loaded networks, `classifier` one; the supervisor's start asks through
 //! `check-model`. Every check happens here, before the first frame, never per frame.
@@ -15,13 +16,32 @@ pub mod classifier;
 pub mod engine;
 pub mod error;
 pub mod fused;
+mod load;
 pub mod locate;
 pub mod manifest;
 pub mod network;
+#[cfg_attr(not(feature = "onnxruntime"), path = "no_onnxruntime.rs")]
+pub mod onnxruntime;
 pub mod skeleton;
-pub mod tract;
+mod tract;
 
 pub use engine::Engine;
 pub use error::ModelError;
+pub use load::{check, load, load_classifier};
 pub use manifest::ModelSet;
 pub use network::{Network, RunError, Step};
+
+/// A port of a file that is not what the manifest states.
+fn found_as(
+    file: &manifest::NetworkFile,
+    port: &str,
+    expected: String,
+    found: String,
+) -> ModelError {
+    ModelError::Shape {
+        path: file.path.clone(),
+        port: port.to_owned(),
+        expected,
+        found,
+    }
+}

@@ -1,68 +1,23 @@
 //! Runs networks with tract.
 //!
-//! Neighbours: `manifest` hands over the bytes that it checked; `fused` makes operators of our own;
-//! `recognizer` sees the trait only. The ONNX protobuf and the unoptimised graph are gone once a
+//! Neighbours: `load` comes here; `manifest` hands over the bytes that it checked; `fused` makes
+//! operators of our own; `recognizer` sees the trait only. The ONNX protobuf and the unoptimised graph are gone once a
 //! network is loaded.
 
 use super::fused::{self, memory::Memory};
 use super::manifest::NetworkFile;
 use super::network::{Network, Port, RunError};
-use super::{Engine, ModelError, ModelSet, Step};
-use crate::classifier::ImageClassifier;
+use super::{ModelError, found_as};
+use crate::kernels::Kernels;
 use std::fmt;
 use std::sync::Arc;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
 
-/// Loads the four networks of a profile, in the order of [`Step::ALL`], and runs each once.
-///
-/// # Errors
-/// [`ModelError`] for the first file that is missing, damaged, of other shapes or unsupported.
-pub fn load(model: &ModelSet, engine: Engine) -> Result<[Box<dyn Network>; 4], ModelError> {
-    let memory = Arc::new(Memory::default());
-    let load = |step: Step| -> Result<Box<dyn Network>, ModelError> {
-        let engine = if step.is_convolutional() {
-            engine
-        } else {
-            Engine::Plain
-        };
-        let network = TractNetwork::load(model.network(step), engine, &memory)?;
-        Ok(Box::new(network))
-    };
-    let [palm, landmark, embedder, classifier] = Step::ALL;
-    Ok([
-        load(palm)?,
-        load(landmark)?,
-        load(embedder)?,
-        load(classifier)?,
-    ])
-}
-
-/// Loads the network of a user's own classifier, and runs it once.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_classifier(file: &NetworkFile, engine: Engine) -> Result<Box<dyn Network>, ModelError> {
-    let network = TractNetwork::load(file, engine, &Arc::new(Memory::default()))?;
-    Ok(Box::new(network))
-}
-
-/// Checks the files of a model, those of a profile without preparing them to run. A user's own
-/// classifier is tried.
-///
-/// # Errors
-/// As [`load`].
-pub fn check(model: &ModelSet) -> Result<(), ModelError> {
-    let own = model.classifier.as_ref();
-    let is_own = |file: &&NetworkFile| own.is_some_and(|own| own.file.path == file.path);
-    model
-        .files()
-        .filter(|file| !is_own(file))
-        .try_for_each(|file| typed(file, &parse(file)?).map(|_| ()))?;
-    own.map_or(Ok(()), |own| {
-        ImageClassifier::load(own, Engine::Plain).map(|_| ())
-    })
+/// Checks a file without preparing it to run.
+pub(super) fn check(file: &NetworkFile) -> Result<(), ModelError> {
+    typed(file, &parse(file)?).map(|_| ())
 }
 
 /// Reads a file's graph.
@@ -84,7 +39,7 @@ fn typed(file: &NetworkFile, proto: &ModelProto) -> Result<TypedModel, ModelErro
     check_inputs(file, &mut graph)?;
     let names: Vec<&str> = file.outputs.iter().map(|port| port.name.as_str()).collect();
     if let Err(error) = graph.select_outputs_by_name(&names) {
-        return Err(misfit(
+        return Err(found_as(
             file,
             "outputs",
             format!("{names:?}"),
@@ -101,7 +56,7 @@ fn typed(file: &NetworkFile, proto: &ModelProto) -> Result<TypedModel, ModelErro
         let found = format!("{:?} {dims}", fact.datum_type);
         let expected = format!("{:?} {}", f32::datum_type(), listed(&port.shape));
         if found != expected {
-            return Err(misfit(
+            return Err(found_as(
                 file,
                 &format!("output `{}`", port.name),
                 expected,
@@ -122,7 +77,7 @@ fn check_inputs(file: &NetworkFile, graph: &mut InferenceModel) -> Result<(), Mo
         .collect();
     let expected: Vec<&str> = file.inputs.iter().map(|port| port.name.as_str()).collect();
     if found != expected {
-        return Err(misfit(
+        return Err(found_as(
             file,
             "inputs",
             format!("{expected:?}"),
@@ -133,7 +88,7 @@ fn check_inputs(file: &NetworkFile, graph: &mut InferenceModel) -> Result<(), Mo
         let fact = graph.input_fact(index).map_err(&unsupported)?;
         if let Some((expected, found)) = unlike(port, fact) {
             let port = format!("input `{}`", port.name);
-            return Err(misfit(file, &port, expected, found));
+            return Err(found_as(file, &port, expected, found));
         }
         let fact = InferenceFact::dt_shape(f32::datum_type(), port.shape.clone());
         graph.set_input_fact(index, fact).map_err(&unsupported)?;
@@ -175,25 +130,13 @@ fn unsupported(file: &NetworkFile) -> impl Fn(TractError) -> ModelError {
     }
 }
 
-fn misfit(file: &NetworkFile, port: &str, expected: String, found: String) -> ModelError {
-    ModelError::Shape {
-        path: file.path.clone(),
-        port: port.to_owned(),
-        expected,
-        found,
-    }
-}
-
 /// The graph in operators of our own, if these are asked for and know it.
 fn fused_model(
     file: &NetworkFile,
     proto: &ModelProto,
-    engine: Engine,
+    kernels: Kernels,
     memory: &Arc<Memory>,
 ) -> Option<TypedModel> {
-    let Engine::Fused(kernels) = engine else {
-        return None;
-    };
     match fused::compile(proto, &file.inputs, &file.outputs, kernels, memory) {
         Ok(model) => Some(model),
         Err(refusal) => {
@@ -205,7 +148,7 @@ fn fused_model(
 }
 
 /// One network, ready to run again and again on the same memory.
-struct TractNetwork {
+pub(super) struct TractNetwork {
     name: String,
     state: TypedSimpleState,
     inputs: Vec<Arc<Tensor>>,
@@ -213,10 +156,16 @@ struct TractNetwork {
 }
 
 impl TractNetwork {
-    fn load(file: &NetworkFile, engine: Engine, memory: &Arc<Memory>) -> Result<Self, ModelError> {
+    /// Loads a network, on these kernels if they know all of it, and runs it once.
+    pub fn load(
+        file: &NetworkFile,
+        kernels: Option<Kernels>,
+        memory: &Arc<Memory>,
+    ) -> Result<Self, ModelError> {
         let unsupported = unsupported(file);
         let proto = parse(file)?;
-        let model = match fused_model(file, &proto, engine, memory) {
+        let fused = kernels.and_then(|kernels| fused_model(file, &proto, kernels, memory));
+        let model = match fused {
             Some(model) => model,
             None => typed(file, &proto)?
                 .into_optimized()

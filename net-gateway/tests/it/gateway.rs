@@ -155,7 +155,7 @@ pub fn box_status(state: &str) -> BoxStatus {
             "counters": {"published": 12}}],
         "sources": [{"name": "cam0", "kind": "pattern", "state": state, "detail": "no light",
             "format": "MJPG", "width_px": 640, "height_px": 480, "fps": 30.0,
-            "measured_fps": 30.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
+            "is_idle": false, "measured_fps": 30.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
         "model": null, "infer_workers": 1,
         "traffic": {"clients": 0, "predictions_per_s": 0.0,
             "latency_ms_p50": null, "latency_ms_p99": null},

@@ -3,7 +3,10 @@
 //! Neighbours: [`super::source`] says where frames come from. Nothing here is checked: it comes from
 //! a configuration that was.
 
-use super::{AccessRules, PushLimits, RtpAssignment, SourceKind, SteadySettings, TlsFiles};
+use super::{
+    AccessRules, Backend, PushLimits, RtpAssignment, SourceKind, SteadySettings, TaughtGesture,
+    TlsFiles,
+};
 use crate::segment::SourceSet;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -28,10 +31,12 @@ pub struct CaptureAssignment {
     pub name: String,
     /// Where its frames come from.
     pub kind: SourceKind,
+    /// Frames a second while nobody needs more; 0 = always all.
+    pub idle_fps: u32,
 }
 
 /// The work of an infer-worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InferAssignment {
     /// Its prediction lane in every source.
     pub lane: usize,
@@ -43,6 +48,12 @@ pub struct InferAssignment {
     pub profile: String,
     /// Set of gestures within the manifest; empty = the profile's own.
     pub gestures: String,
+    /// What runs the networks.
+    pub backend: Backend,
+    /// ONNX Runtime's library; `None` = it is searched for.
+    pub onnxruntime_library: Option<PathBuf>,
+    /// What a user taught beside them.
+    pub taught: Vec<TaughtGesture>,
     /// Most hands to look for, 1..=`prediction::HANDS_MAX`.
     pub max_hands: usize,
     /// Least looks per second at a source in which nobody shows a hand.
@@ -76,6 +87,8 @@ pub struct GatewayAssignment {
     pub trusted_proxies: Vec<String>,
     /// Where the certificate for clients is; `None` = they come without TLS.
     pub tls: Option<TlsFiles>,
+    /// Whether to serve what goes without a certificate if that cannot be used: nobody else serves.
+    pub may_lack_certificate: bool,
     /// Whether there is a listener at a path, on [`FD_HTTP_UNIX`].
     pub has_http_unix: bool,
     /// Who may do what.

@@ -9,11 +9,13 @@
 
 mod access;
 mod assignment;
+mod backend;
 mod certificate;
 mod rtp;
 mod source;
 mod status;
 mod steady;
+mod taught;
 
 pub use access::{
     ACCESS_NAME_LEN_MAX, AccessEntry, AccessRules, BoxOrder, EndedSession, Permission, Permissions,
@@ -22,7 +24,10 @@ pub use access::{
 pub use assignment::{
     Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, SourceName,
 };
-pub use certificate::{CertificateAnswer, CertificateInfo, TlsFiles};
+pub use backend::Backend;
+pub use certificate::{
+    CertificateAnswer, CertificateInfo, CertificateProblem, CertificateReport, TlsFiles,
+};
 pub use rtp::RtpAssignment;
 pub use source::{PUSH, PushLimits, SourceKind, SourceMode, SourceReport, SourceState};
 pub use status::{
@@ -30,6 +35,7 @@ pub use status::{
     UnitChange, UnitState, UnitStatus,
 };
 pub use steady::{GestureRules, SteadySettings, WINDOW_MAX};
+pub use taught::{HandSide, TaughtGesture};
 
 use ipc_channel::ipc::{IpcReceiver, IpcSender};
 use serde::{Deserialize, Serialize};
@@ -135,8 +141,8 @@ pub enum FromWorker {
     Source(SourceReport),
     /// What the gateway carries; once a second.
     Traffic(TrafficReport),
-    /// The certificate that the gateway's new clients get; at first and when it changes.
-    Certificate(CertificateInfo),
+    /// How the gateway stands with its certificate; at first and when that changes.
+    Certificate(CertificateReport),
     /// How long an infer-worker's model takes for a frame with all its networks, measured when it
     /// was loaded, in ms; before [`Self::Ready`].
     Pace {

@@ -10,6 +10,7 @@ fn every_assignment_survives_the_channel() {
         source: 1,
         name: "cam0".into(),
         kind,
+        idle_fps: 5,
     };
     let (width_px, height_px) = (640, 480);
     let assignments = [
@@ -37,6 +38,14 @@ fn every_assignment_survives_the_channel() {
             manifest: Some("/m/manifest.toml".into()),
             profile: "lite".into(),
             gestures: "canned".into(),
+            backend: Backend::OnnxRuntime,
+            onnxruntime_library: Some("/lib/libonnxruntime.so".into()),
+            taught: vec![TaughtGesture {
+                name: "wave".into(),
+                side: HandSide::Left,
+                weights: vec![0.5, -1.25],
+                bias: -3.0,
+            }],
             max_hands: 2,
             idle_fps: 10,
         }),
@@ -67,6 +76,7 @@ fn every_assignment_survives_the_channel() {
                 certificate: "/c.pem".into(),
                 key: "/k.pem".into(),
             }),
+            may_lack_certificate: true,
             has_http_unix: true,
             access: AccessRules {
                 entries: vec![AccessEntry {

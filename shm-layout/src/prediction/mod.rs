@@ -45,7 +45,7 @@ pub struct Prediction {
     pub width_px: u32,
     /// Height of the frame in pixels.
     pub height_px: u32,
-    /// SHA-256 of the model's manifest.
+    /// SHA-256 of the model's manifest; with taught gestures, of that and of them.
     pub model: [u8; 32],
     /// Whether the hand detector ran on this frame (it does not while hands are tracked).
     pub detected: bool,

@@ -15,6 +15,7 @@ use super::source_keys::sources;
 use super::steady_keys::{gestures, steady};
 use super::tls_keys::tls;
 use super::{Config, ConfigError};
+use shm_layout::control::Backend;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -197,6 +198,16 @@ fn infer(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigErr
         "the path of a model manifest",
         &mut infer.manifest,
     )?;
+    let mut backend = infer.backend.name().to_owned();
+    section.choice("backend", &Backend::NAMES, &mut backend)?;
+    infer.backend = Backend::named(&backend).unwrap_or_default();
+    let expected = "the path of ONNX Runtime's libonnxruntime.so";
+    section.path(
+        "onnxruntime_library",
+        expected,
+        &mut infer.onnxruntime_library,
+    )?;
+    section.path("taught", "the path of a folder", &mut infer.taught)?;
     let hands = shm_layout::prediction::HANDS_MAX as u32;
     section.integer("max_hands", 1..=hands, &mut infer.max_hands)?;
     section.integer("idle_fps", 3..=240, &mut infer.idle_fps)

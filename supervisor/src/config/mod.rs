@@ -32,7 +32,7 @@ pub(crate) use source::is_name;
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
 pub use tls_keys::is_host_name;
 
-use shm_layout::control::{AccessEntry, Permissions, SteadySettings};
+use shm_layout::control::{AccessEntry, Backend, Permissions, SteadySettings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -76,6 +76,13 @@ pub struct Infer {
     pub gestures: String,
     /// Path of the model manifest; empty = the models that came with Wigwag.
     pub manifest: PathBuf,
+    /// What runs the networks.
+    pub backend: Backend,
+    /// Path of ONNX Runtime's library; empty = it is searched for.
+    pub onnxruntime_library: PathBuf,
+    /// Folder of the gestures that were taught; empty = within the folder for state of the user, or
+    /// of the system.
+    pub taught: PathBuf,
     /// Most hands that are looked for in one frame.
     pub max_hands: u32,
     /// Frames per second that are looked at while nobody shows a hand.
@@ -219,6 +226,9 @@ impl Default for Infer {
             profile: "full".to_owned(),
             gestures: String::new(),
             manifest: PathBuf::new(),
+            backend: Backend::Tract,
+            onnxruntime_library: PathBuf::new(),
+            taught: PathBuf::new(),
             max_hands: 2,
             idle_fps: 10,
         }

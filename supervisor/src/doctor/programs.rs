@@ -2,9 +2,10 @@
 
 use super::{Finding, finding};
 use crate::config::Config;
-use crate::probe::ModelCheck;
+use crate::instance::Instance;
+use crate::probe::{CheckedModel, ModelCheck};
 use crate::siblings::Siblings;
-use shm_layout::control::Role;
+use shm_layout::control::{ModelInfo, Role};
 use shm_layout::worker::{BUILD_QUESTION, build};
 
 pub(super) fn look(siblings: &Siblings) -> Finding {
@@ -42,10 +43,14 @@ fn check(answers: &[(&str, String)], own: &str) -> Finding {
     .mend("build all four together: cargo build --release --workspace --bins")
 }
 
-pub(super) fn look_at_models(siblings: &Siblings, config: &Config) -> Finding {
-    let check = ModelCheck::start(siblings, config).and_then(ModelCheck::finish);
+pub(super) fn look_at_models(siblings: &Siblings, config: &Config, instance: &Instance) -> Finding {
+    let check = ModelCheck::start(siblings, config, instance).and_then(ModelCheck::finish);
     match check {
-        Ok(model) => Finding::ok("models", format!("{} ({})", model.name, model.profile)),
+        Ok(CheckedModel { info, .. }) => {
+            let backend = config.infer.backend.name();
+            let ModelInfo { name, profile, .. } = info;
+            Finding::ok("models", format!("{name} ({profile}), run by {backend}"))
+        }
         Err(failure) => finding::from_failure("models", &failure),
     }
 }

@@ -136,7 +136,7 @@ fn write(start: Start, outgoing: &Receiver<ToWorker>, commands: &IpcSender<ToWor
 mod tests {
     use super::*;
     use ipc_channel::ipc;
-    use shm_layout::control::{Assignment, InferAssignment};
+    use shm_layout::control::{Assignment, Backend, InferAssignment};
     use std::sync::mpsc::{Receiver, channel};
 
     fn start() -> Start {
@@ -146,6 +146,9 @@ mod tests {
             manifest: None,
             profile: "full".to_owned(),
             gestures: String::new(),
+            backend: Backend::Tract,
+            onnxruntime_library: None,
+            taught: Vec::new(),
             max_hands: 2,
             idle_fps: 10,
         };

@@ -6,7 +6,9 @@
 use crate::config::{
     BlackBox, Config, Gateway, Infer, Log, Restart, RtpOutput, Segment, SourceConfig, Tls, Watchdog,
 };
-use shm_layout::control::{AccessEntry, GestureRules, Role, SourceKind, SteadySettings};
+use shm_layout::control::{
+    AccessEntry, GestureRules, Role, SourceKind, SteadySettings, TaughtGesture,
+};
 use std::collections::BTreeSet;
 
 /// What a key is for, and so what it takes to change it.
@@ -39,6 +41,16 @@ pub struct Change {
     pub key: String,
     /// What it concerns.
     pub concern: Concern,
+}
+
+/// What stands for a key when other gestures were taught than those in force.
+const TAUGHT: &str = "taught gestures";
+
+/// The change when other gestures were taught, or some forgotten.
+#[must_use]
+pub fn taught(old: &[TaughtGesture], new: &[TaughtGesture]) -> Option<Change> {
+    let (key, concern) = (TAUGHT.to_owned(), Concern::Infer);
+    (old != new).then_some(Change { key, concern })
 }
 
 /// Every key that differs. The sources are those that run, also where no key names any;
@@ -108,7 +120,11 @@ impl Differ {
             self.note(&format!("sources.{}", source.name), true, Concern::Fixed);
         }
         for (index, source) in new.iter().enumerate() {
-            let SourceConfig { name, kind } = source;
+            let SourceConfig {
+                name,
+                kind,
+                idle_fps,
+            } = source;
             let key = format!("sources.{name}");
             match old.get(index) {
                 Some(was) if was.name == *name => {
@@ -120,7 +136,8 @@ impl Differ {
                         _ if was.kind.name() == kind.name() => Concern::Capture(index),
                         _ => Concern::SourceType(index),
                     };
-                    self.note(&key, was.kind != *kind, concern);
+                    let differs = was.kind != *kind || was.idle_fps != *idle_fps;
+                    self.note(&key, differs, concern);
                 }
                 // One that is new, or at another ring than before.
                 _ => self.note(&key, true, Concern::Fixed),
@@ -131,7 +148,9 @@ impl Differ {
     fn infer(&mut self, old: &Infer, new: &Infer) {
         note_keys! { self, "infer", Infer, old, new;
             Concern::Fixed => workers;
-            Concern::Infer => profile gestures manifest max_hands idle_fps;
+            Concern::Infer => profile gestures manifest backend onnxruntime_library max_hands idle_fps;
+            // Workers get what is kept there, which is compared as such; see `taught`.
+            Concern::InPlace => taught;
         }
     }
 
@@ -176,18 +195,17 @@ impl Differ {
         }
     }
 
-    /// While there is no TLS its files are nobody's; further names go into the box's own
-    /// certificate, which the gateway takes by itself.
+    /// While there is no TLS its files and names are nobody's; else the gateway serves the files, and
+    /// answers by the names.
     fn tls(&mut self, old: &Tls, new: &Tls) {
-        let of_files = if new.enabled || old.enabled {
+        let with_tls = if new.enabled || old.enabled {
             Concern::Gateway
         } else {
             Concern::InPlace
         };
         note_keys! { self, "tls", Tls, old, new;
             Concern::Gateway => enabled;
-            of_files => certificate key;
-            Concern::InPlace => names;
+            with_tls => certificate key names;
         }
     }
 

@@ -371,6 +371,7 @@ impl<'s> Units<'s> {
             place: unit.plan.place,
             whose,
             work: &unit.plan.work,
+            is_successor: false,
         };
         match self.launcher.launch(&order) {
             Ok(process) => {

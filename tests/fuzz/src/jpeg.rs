@@ -136,7 +136,7 @@ fn encoded(canvas: &Canvas) {
     );
 }
 
-/// A hand anywhere, and a scene: their numbers are bytes of the picture.
+/// A hand anywhere and, at times, a scene: their numbers are bytes of the picture.
 fn drawing(bytes: &[u8]) -> Drawing {
     let number = |at: usize| {
         let four = std::array::from_fn(|index| bytes.get(at * 4 + index).copied().unwrap_or(0));
@@ -156,13 +156,13 @@ fn drawing(bytes: &[u8]) -> Drawing {
         score: Some(number(3)),
     };
     let scene = DrawnScene {
-        gesture: Label::new("Victory"),
-        progress: number(6),
-        score: Some(number(7)),
+        gesture: Label::new("door_open"),
+        progress: number(7),
+        score: Some(number(8)),
     };
     Drawing {
         hands: vec![hand],
-        scene: Some(scene),
+        scene: (number(10) > 0.5).then_some(scene),
     }
 }
 

@@ -31,20 +31,18 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// A tensor of `count` floats for nobody but the caller; it holds whatever it held before.
+    /// A tensor of floats for nobody but the caller; it holds whatever it held before.
     ///
     /// # Errors
     /// When there is no memory for it.
-    pub fn take(&self, count: usize) -> TractResult<Arc<Tensor>> {
+    pub fn take(&self, shape: &[usize]) -> TractResult<Arc<Tensor>> {
         let mut tensors = self.tensors.lock().unwrap_or_else(PoisonError::into_inner);
         let free = tensors
             .iter_mut()
-            .position(|tensor| tensor.len() == count && Arc::get_mut(tensor).is_some());
+            .position(|tensor| tensor.shape() == shape && Arc::get_mut(tensor).is_some());
         let Some(at) = free else {
-            return Ok(Arc::new(Tensor::zero_aligned::<f32>(
-                &[count],
-                ALIGNMENT_BYTES,
-            )?));
+            let tensor = Tensor::zero_aligned::<f32>(shape, ALIGNMENT_BYTES)?;
+            return Ok(Arc::new(tensor));
         };
         Ok(tensors.swap_remove(at))
     }
@@ -63,15 +61,17 @@ mod tests {
     #[test]
     fn memory_is_used_again_once_it_is_free_and_never_before() {
         let memory = Memory::default();
-        let first = memory.take(6).expect("memory");
+        let first = memory.take(&[6]).expect("memory");
         memory.keep(&first);
-        let second = memory.take(6).expect("memory");
+        let second = memory.take(&[6]).expect("memory");
         assert!(!Arc::ptr_eq(&first, &second), "the first is in use");
         let at = Arc::as_ptr(&first);
         drop(first);
-        let third = memory.take(6).expect("memory");
+        let third = memory.take(&[6]).expect("memory");
         assert_eq!(Arc::as_ptr(&third), at);
-        assert_eq!(memory.take(7).expect("memory").len(), 7);
+        assert_eq!(memory.take(&[7]).expect("memory").len(), 7);
+        drop(third);
+        assert_eq!(memory.take(&[2, 3]).expect("memory").shape(), [2, 3]);
     }
 
     #[test]

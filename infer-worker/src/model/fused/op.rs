@@ -170,12 +170,10 @@ impl EvalOp for FusedOp {
 
     fn eval(&self, _context: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let count = self.0.count();
-        if matches!(self.0.work, Work::Result) {
-            let values = self.0.input(&inputs, 0)?;
-            let tensor = Tensor::from_shape(&self.0.shape, values)?;
-            return Ok(tvec!(tensor.into_tvalue()));
-        }
-        let mut output = self.0.memory.take(piece(count))?;
+        let mut output = match self.0.work {
+            Work::Result => self.0.memory.take(&self.0.shape),
+            _ => self.0.memory.take(&[piece(count)]),
+        }?;
         let Some(tensor) = Arc::get_mut(&mut output) else {
             bail!("memory for an output is in use");
         };
