@@ -35,3 +35,4 @@ mod slow_client;
 mod systemd;
 mod tls;
 mod unix_socket;
+mod weights;
