@@ -11,6 +11,7 @@ use crate::complaint::Complaints;
 use crate::hand::identity;
 use crate::idle::Idle;
 use crate::image::ImageError;
+use crate::kernels::shelf::Shelf;
 use crate::model::{Engine, ModelError, ModelSet, RunError, locate};
 use crate::pipeline::{Outcome, Pipeline};
 use crate::rotation::Rotation;
@@ -63,6 +64,9 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         return Err(WorkerFailure::bug("no inference was assigned"));
     };
     worker.beat(Stage::Loading);
+    if let Err(error) = Shelf::open(&worker.take_weights()).map(Shelf::use_for_box) {
+        tracing::warn!("this worker keeps its weights for itself: {error}");
+    }
     let mut pipeline = load(work)?;
     trim();
     worker.send(FromWorker::Model(model_info(pipeline.model())));

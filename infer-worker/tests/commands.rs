@@ -288,7 +288,7 @@ fn eval_counts_by_class_and_draws_the_matrix() {
 
     // With room all around a picture, its hand is far from the upper left corner.
     let output = infer_worker(
-        &[&arguments[..], &["--json", "--margin", "0.8", "pictures"]].concat(),
+        &[&arguments[..], &["--json", "--margin", "0.4", "pictures"]].concat(),
         folder.path(),
     );
     let wide: Value = serde_json::from_slice(&output.stdout).expect("JSON");

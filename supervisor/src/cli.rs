@@ -99,7 +99,7 @@ pub enum Command {
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<PathBuf>,
     },
-    /// Count how often labelled pictures or clips are recognised, per class, with confusions
+    /// Count how often labelled pictures or clips are recognised, and what is confused
     Eval(Evaluation),
     /// Learn a gesture of your own from a source of the running box, or from pictures
     Teach(Lesson),

@@ -15,10 +15,12 @@ use crate::siblings::Siblings;
 use crate::spawn::{Program, out_of_the_way, spawn};
 use crate::unit::death::Death;
 use crate::units::Work;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use shm_layout::control::{
-    Assignment, FD_HTTP, FD_HTTP_UNIX, FD_SEGMENT, FD_WIRE, Role, Start, ToWorker,
+    Assignment, FD_HTTP, FD_HTTP_UNIX, FD_SEGMENT, FD_WEIGHTS, FD_WIRE, Role, Start, ToWorker,
 };
 use shm_layout::segment::Segment;
 use shm_layout::{Generation, MonotonicNs};
@@ -33,11 +35,21 @@ pub struct Launcher<'s> {
     siblings: Siblings,
     segment: &'s OwnedSegment,
     segment_file: OwnedFd,
+    /// Where infer-workers put the weights that they share; in memory, and gone with the last of them.
+    weights: OwnedFd,
     orphan_grace_ms: u64,
     log_level: String,
     black_box: BlackBox,
     sessions: SessionBook,
     events: SyncSender<Event>,
+}
+
+/// An empty file in memory that can grow and never shrink: nobody takes memory from under a reader.
+fn weights_file() -> io::Result<OwnedFd> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let file = memfd_create("wigwag-weights", flags)?;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK))?;
+    out_of_the_way(file.as_fd())
 }
 
 /// What is started.
@@ -91,6 +103,7 @@ impl<'s> Launcher<'s> {
             siblings,
             segment,
             segment_file,
+            weights: weights_file()?,
             orphan_grace_ms,
             log_level,
             black_box,
@@ -202,6 +215,9 @@ impl<'s> Launcher<'s> {
             files.push((listeners.http(), FD_HTTP));
             files.push((listeners.wire(), FD_WIRE));
             files.extend(listeners.http_unix().map(|socket| (socket, FD_HTTP_UNIX)));
+        }
+        if role == Role::Infer {
+            files.push((self.weights.as_fd(), FD_WEIGHTS));
         }
         let arguments = [
             ("--control", control.to_owned()),

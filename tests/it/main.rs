@@ -38,3 +38,4 @@ mod systemd;
 mod teach;
 mod tls;
 mod unix_socket;
+mod weights;

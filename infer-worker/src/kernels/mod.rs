@@ -4,7 +4,7 @@
 //! - [`Kernels`] is the proof that this processor can run a [`KernelSet`]; its methods check every
 //!   length, then enter the fenced code;
 //! - [`simd`] holds that code: one algorithm, generic over a register of [`simd::lanes::Lanes`];
-//! - [`lines`] is memory that starts at a cache line; [`shape`] describes windows and planes;
+//! - [`lines`] is memory that starts at a cache line, [`shelf`] such memory of all workers of a box; [`shape`] describes windows and planes;
 //! - [`pool`] has the operations that need no registers of their own.
 //!
 //! Neighbours: `model::fused` makes tract operators of these. Nothing here knows tract, ONNX, a file
@@ -14,6 +14,7 @@ pub mod lines;
 pub mod pool;
 pub mod set;
 pub mod shape;
+pub mod shelf;
 pub mod simd;
 
 pub use lines::Lines;

@@ -89,6 +89,13 @@ impl Packed {
         }
     }
 
+    /// The same matrix, read from the box's shelf if it can be put there.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        let values = self.values.shared();
+        Self { values, ..self }
+    }
+
     /// Rows of the matrix.
     #[must_use]
     pub fn depth(&self) -> usize {

@@ -49,6 +49,9 @@ pub const FD_HTTP: i32 = 4;
 pub const FD_WIRE: i32 = 5;
 /// File descriptor on which the gateway inherits its HTTP listener at a path, if it has one.
 pub const FD_HTTP_UNIX: i32 = 6;
+/// File descriptor on which every infer-worker inherits the file in memory for the weights that they
+/// share.
+pub const FD_WEIGHTS: i32 = 7;
 
 /// The program that a unit runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ pub use report::WorkerFailure;
 
 use crate::Generation;
 use crate::control::{
-    Assignment, BoxStatus, EndedSession, FD_SEGMENT, FromWorker, Role, SessionSeed,
+    Assignment, BoxStatus, EndedSession, FD_SEGMENT, FD_WEIGHTS, FromWorker, Role, SessionSeed,
 };
 use crate::exit::ExitReason;
 use crate::layout::{LAYOUT_HASH, ProcessEntry};
@@ -231,6 +231,13 @@ impl Worker {
                 "no listener on descriptor {fd}: {error}"
             ))),
         }
+    }
+
+    /// Takes the file in which the infer-workers of a box share their weights (an infer-worker only).
+    /// Once.
+    #[must_use]
+    pub fn take_weights(&self) -> OwnedFd {
+        inherited(FD_WEIGHTS)
     }
 
     /// The same of the listener at a path, `control::FD_HTTP_UNIX`, if the assignment says that

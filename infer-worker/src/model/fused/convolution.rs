@@ -88,11 +88,11 @@ impl<'a> Builder<'a> {
         self.merge(&mut merge, !depthwise)?;
         let taps = window.side * window.side;
         let work = if depthwise {
-            let lines = per_tap(&weights.values, taps, channels);
+            let lines = per_tap(&weights.values, taps, channels).shared();
             Work::Depthwise(window, lines, after(&mut merge))
         } else {
             let matrix = channels_last(&weights.values, [filters, depth, taps]);
-            let packed = self.kernels.pack(&matrix, taps * depth, filters);
+            let packed = self.kernels.pack(&matrix, taps * depth, filters).shared();
             let single = taps == 1 && window.stride == 1 && (high, wide) == (height, width);
             if single {
                 Work::Product(packed, after(&mut merge))
@@ -136,7 +136,8 @@ impl<'a> Builder<'a> {
             residual: None,
             inputs: vec![value],
         };
-        let work = Work::Product(self.kernels.pack(&matrix, from, to), after(&mut merge));
+        let packed = self.kernels.pack(&matrix, from, to).shared();
+        let work = Work::Product(packed, after(&mut merge));
         self.add(merge.name, work, &merge.dims, Layout::Plain, &merge.inputs)
     }
 
