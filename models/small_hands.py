@@ -2,7 +2,9 @@
 """How far away a hand may be, and what becomes of two that cross: clips made of the demo clip.
 
 Each frame of a clip is scaled down and laid on a dim picture of the same size, at a place that
-wanders; the labels go with it. `infer-worker agree` then says how many hands were found. A hand at
+wanders; the labels go with it. `infer-worker agree` then says how many hands were found. At a scale of
+0.2 the place moves by up to six hand lengths a second, 1.1 m/s (`--speed 1`); people who show something
+hold still or move their hand a third as fast (`--speed 0.33`). A hand at
 2.5 m before a usual webcam (70 degrees wide) is about a twentieth of the picture's width long, which
 in the demo clip is a scale of about 0.2.
 
@@ -43,7 +45,7 @@ def jpeg(picture):
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
-def scaled(pictures, labels, size, scale):
+def scaled(pictures, labels, size, scale, speed):
     """The clip at `scale` on a picture of `size`, wandering, and its labels."""
     width, height = size
     # The first frame shows the room without a hand; blurred, so that nothing in it looks like one.
@@ -52,7 +54,7 @@ def scaled(pictures, labels, size, scale):
     for number, (picture, label) in enumerate(zip(pictures, labels)):
         whole = (max(2, round(width * scale)), max(2, round(height * scale)))
         small = cv2.resize(picture, whole, interpolation=cv2.INTER_AREA)
-        turn = number / 90 * math.tau
+        turn = number / 90 * math.tau * speed
         x = round((width - whole[0]) * (0.5 + 0.45 * math.sin(turn)))
         y = round((height - whole[1]) * (0.5 + 0.45 * math.cos(turn * 0.7)))
         canvas = room.copy()
@@ -94,6 +96,8 @@ def main():
     parser.add_argument("--infer-worker", required=True)
     parser.add_argument("--manifest", default=str(ROOT / "models/manifest.toml"))
     parser.add_argument("--size", default="640x480", help="of the pictures (default: 640x480)")
+    parser.add_argument("--speed", type=float, default=1.0, help="of the wandering (default: 1)")
+    parser.add_argument("--scales", type=float, nargs="+", default=SCALES)
     parser.add_argument("--crossing", type=pathlib.Path, help="only write the clip of two hands")
     arguments = parser.parse_args()
     pictures = list(frames(CLIP))
@@ -104,8 +108,8 @@ def main():
     size = tuple(int(side) for side in arguments.size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         clip, told = pathlib.Path(folder, "c.mjpeg"), pathlib.Path(folder, "c.json")
-        for scale in SCALES:
-            made, frames_told = scaled(pictures, labels["frames"], size, scale)
+        for scale in arguments.scales:
+            made, frames_told = scaled(pictures, labels["frames"], size, scale, arguments.speed)
             clip.write_bytes(made)
             told.write_text(json.dumps({**labels, "frames": frames_told}))
             command = [arguments.infer_worker, "agree", "--clip", clip, "--reference", told]

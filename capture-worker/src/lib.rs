@@ -3,6 +3,7 @@
 //! - [`run`]: the worker's main loop, one screen long: start reading there.
 //! - [`source`]: where frames come from (V4L2 cameras, clips, the test pattern), behind one trait.
 //! - [`publish`]: the checks between a source and the ring.
+//! - [`idle`]: which frames are left out while nobody needs all of them.
 //! - [`stamp`]: the time of capture that a frame travels with.
 //! - [`tracker`]: when a source counts as starting, live or lost, and when it is opened again.
 //! - [`probe`] and [`cli`]: what the supervisor asks before it starts a worker.
@@ -12,6 +13,7 @@
 //! never wait for a reader, and never touch the network.
 
 pub mod cli;
+pub mod idle;
 pub mod probe;
 pub mod publish;
 pub mod run;

@@ -5,12 +5,14 @@
 //! worker. The loop beats on every turn and waits for nothing longer than `TURN`; only opening and
 //! closing, where a driver may take seconds, are named as such and have longer.
 
+use crate::idle::IdleGate;
 use crate::publish::{Mover, Turn};
 use crate::source::{self, BadFrame, Source};
 use crate::tracker::{Event, Next, Tracker};
 use shm_layout::MonotonicNs;
 use shm_layout::control::{Assignment, FromWorker};
 use shm_layout::process_table::{Counter, Stage};
+use shm_layout::ring::Publisher;
 use shm_layout::worker::{Worker, WorkerFailure};
 use std::time::Duration;
 
@@ -41,7 +43,9 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         let what = format!("source `{}` is pushed, not captured", work.name);
         return Err(WorkerFailure::bug(what));
     };
-    let mut capture = Capture::new(worker, work.source);
+    let demand = worker.segment().demand(work.source)?;
+    let gate = IdleGate::new(work.idle_fps, demand);
+    let mut capture = Capture::new(worker, work.source, gate);
     worker.ready();
     while !worker.should_drain() {
         match capture.tracker.next() {
@@ -49,9 +53,7 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
             Next::Read => {
                 worker.beat(Stage::Reading);
                 let deadline = after(TURN);
-                let turn = capture
-                    .mover
-                    .turn(source.as_mut(), &mut publisher, deadline);
+                let turn = capture.turn(source.as_mut(), &mut publisher, deadline);
                 if matches!(turn, Turn::Gone(_)) {
                     worker.beat(Stage::Closing);
                     source.close();
@@ -76,20 +78,31 @@ struct Capture<'w> {
     worker: &'w Worker,
     tracker: Tracker,
     mover: Mover,
+    gate: IdleGate<'w>,
     was_opened: bool,
     bad_in_row: u32,
 }
 
 impl<'w> Capture<'w> {
-    fn new(worker: &'w Worker, source: usize) -> Self {
+    fn new(worker: &'w Worker, source: usize, gate: IdleGate<'w>) -> Self {
         let (tracker, mover) = (Tracker::new(source), Mover::default());
         Self {
             worker,
             tracker,
             mover,
+            gate,
             was_opened: false,
             bad_in_row: 0,
         }
+    }
+
+    fn turn(
+        &mut self,
+        source: &mut dyn Source,
+        publisher: &mut Publisher<'_>,
+        deadline: MonotonicNs,
+    ) -> Turn {
+        self.mover.turn(source, publisher, &mut self.gate, deadline)
     }
 
     fn open(&mut self, source: &mut dyn Source) {
@@ -101,6 +114,7 @@ impl<'w> Capture<'w> {
                 self.was_opened = true;
                 self.bad_in_row = 0;
                 self.mover.start_over();
+                self.gate.start_over();
                 self.tell(Event::Opened(mode));
             }
             Err(error) => self.tell(Event::Failed(error)),
@@ -114,6 +128,11 @@ impl<'w> Capture<'w> {
                 self.worker.count(Counter::Published, 1);
                 self.worker.count(Counter::DriverGaps, lost);
                 self.tell(Event::Frame);
+            }
+            // The source works: nothing is to be told.
+            Turn::NotNeeded { lost } => {
+                self.worker.count(Counter::NotNeeded, 1);
+                self.worker.count(Counter::DriverGaps, lost);
             }
             Turn::Nothing => {}
             Turn::NoFrameSlot => {
@@ -134,6 +153,8 @@ impl<'w> Capture<'w> {
             Counter::BadFrames
         };
         self.worker.count(counter, 1);
+        // The next one is to stand in for it.
+        self.gate.start_over();
         if self.mover.is_news(bad) {
             tracing::warn!("a frame was left out: {bad}; more of the kind are only counted");
         }

@@ -38,6 +38,8 @@ pub struct Round {
     pub palm: Option<f32>,
     /// Two hands allowed, one of them there: palm detection now and then.
     pub one_of_two: Option<f32>,
+    /// A user's own classifier sees the whole frame.
+    pub whole: Option<f32>,
     /// Decoding the JPEG, at the scale that the tracker asks for.
     pub decode: Option<f32>,
 }
@@ -87,7 +89,7 @@ pub fn run(
 }
 
 fn one_round(pipeline: &mut Pipeline, frames: &[&[u8]]) -> Result<Round, AgreeError> {
-    let [mut tracked, mut palm, mut two, mut decode] = [const { Vec::new() }; 4];
+    let [mut tracked, mut palm, mut two, mut whole, mut decode] = [const { Vec::new() }; 5];
     for hands_max in [1, 2] {
         pipeline.set_hands_max(hands_max);
         let mut previous: Option<Prediction> = None;
@@ -105,6 +107,7 @@ fn one_round(pipeline: &mut Pipeline, frames: &[&[u8]]) -> Result<Round, AgreeEr
             let before = previous.as_ref().map_or(0, |last| last.hands.len());
             let ms = done.saturating_sub(decoded).as_secs_f32() * 1e3;
             match (hands_max, before, outcome.hands.len()) {
+                _ if outcome.scene.is_some() => whole.push(ms),
                 (1, 1, 1) => tracked.push(ms),
                 (1, 0, 0) => palm.push(ms),
                 (2, 1, 1) => two.push(ms),
@@ -120,6 +123,7 @@ fn one_round(pipeline: &mut Pipeline, frames: &[&[u8]]) -> Result<Round, AgreeEr
         tracked: mean(&tracked),
         palm: mean(&palm),
         one_of_two: mean(&two),
+        whole: mean(&whole),
         decode: mean(&decode),
     })
 }
@@ -138,10 +142,11 @@ impl Series {
     }
 
     /// Name and value of each figure of a round.
-    const FIGURES: [(&'static str, Figure); 4] = [
+    const FIGURES: [(&'static str, Figure); 5] = [
         ("tracked", |round| round.tracked),
         ("palm", |round| round.palm),
         ("one_of_two", |round| round.one_of_two),
+        ("whole", |round| round.whole),
         ("decode", |round| round.decode),
     ];
 
@@ -171,7 +176,8 @@ impl fmt::Display for Series {
 }
 
 /// The line above the table of [`Series`].
-pub const HEADER: &str = "ms CPU        tracked         palm   one of two       decode";
+pub const HEADER: &str =
+    "ms CPU        tracked         palm   one of two  whole frame       decode";
 
 #[cfg(test)]
 mod tests {

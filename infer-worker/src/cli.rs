@@ -1,26 +1,30 @@
-//! The commands for people: `predict`, `check-model`, `agree`, `events`, `bench`, `eval`. A supervisor
-//! that starts the worker
-//! uses none of them.
+//! The commands for people: `predict`, `check-model`, `agree`, `events`, `bench`, `eval`, and those of
+//! [`crate::taught::verbs`]. A supervisor that starts the worker uses none of them.
 //!
 //! Neighbours: `main` comes here unless it was started as a worker. Data goes to stdout, complaints
 //! to stderr as `error: …` and `hint: …`.
 
+pub(crate) mod judge;
+
 use crate::agree::{self, AgreeError, reference::Reference, reference::ReferenceError};
 use crate::backend_args::BackendArgs;
 use crate::bench::{self, BenchError};
-use crate::eval::{self, EvalError};
-use crate::events;
-use crate::model::{self, Engine, ModelError, ModelSet, Step, locate};
+use crate::eval::EvalError;
+use crate::model::manifest::NetworkFile;
+use crate::model::{self, Engine, ModelError, ModelSet, locate, skeleton};
 use crate::pipeline::Pipeline;
 use crate::predict;
+use crate::taught::verbs::{self, VerbError};
+use crate::taught::{self, TaughtError};
 use clap::{Args, Parser, Subcommand};
+use judge::{EvalArgs, EventsArgs, evaluate, events};
 use serde_json::json;
-use shm_layout::control::SteadySettings;
 use shm_layout::exit::ExitReason;
 use shm_layout::prediction::HANDS_MAX;
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use steady::recording::{self, RecordingError};
+use steady::recording::RecordingError;
 
 /// Finds hands and gestures in image files, and checks models.
 #[derive(Debug, Parser)]
@@ -34,10 +38,12 @@ const EXAMPLES: &str = "\
 Examples:
   infer-worker predict hand.jpg other.png
   infer-worker check-model --profile lite
+  infer-worker check-model --print-manifest own.onnx > manifest.toml
   infer-worker agree --clip clip.mjpeg --reference clip.json
   infer-worker events --clip clip.mjpeg --labels clip.json
   infer-worker bench --clip clip.mjpeg
   infer-worker eval pictures --gestures wigwag --picture matrix.png
+  infer-worker teach wave --pictures waves --taught gestures
 
 The supervisor starts this program as a worker with --control; that form is not for people.";
 
@@ -64,6 +70,9 @@ enum Command {
         /// Print one JSON object instead of text
         #[arg(long)]
         json: bool,
+        /// Print a manifest for a network of your own instead, to be completed
+        #[arg(long, value_name = "FILE.onnx", conflicts_with = "json")]
+        print_manifest: Option<PathBuf>,
     },
     /// Run the tracker over a clip and compare with a reference
     Agree {
@@ -89,6 +98,8 @@ enum Command {
         #[command(flatten)]
         what: EvalArgs,
     },
+    #[command(flatten)]
+    Taught(verbs::Verb),
     /// Print the gestures that begin, are held and end in a clip, one JSON line each
     Events(EventsArgs),
     /// Measure what a frame of a clip costs, in CPU time, for each kernel set
@@ -110,55 +121,9 @@ enum Command {
     },
 }
 
-/// What `eval` takes, but for the model.
+/// Which model, and what was taught beside it.
 #[derive(Debug, Args)]
-struct EvalArgs {
-    /// Most hands to look for, 1 to 4
-    #[arg(long, default_value_t = 2, value_parser = hands_max)]
-    max_hands: usize,
-    /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
-    #[arg(long, default_value_t = 0.0, value_parser = margin)]
-    margin: f32,
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    json: bool,
-    /// Write the confusion matrix to this file, as PNG
-    #[arg(long, value_name = "FILE")]
-    picture: Option<PathBuf>,
-    /// A folder of pictures for each class, or clips, each with a labels.json
-    #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
-}
-
-#[derive(Debug, Args)]
-struct EventsArgs {
-    #[command(flatten)]
-    model: ModelArgs,
-    /// A file of concatenated JPEGs, or a recording of `--record`
-    #[arg(long)]
-    clip: PathBuf,
-    /// Frames a second of the clip
-    #[arg(long, default_value_t = 15.0, value_parser = frame_rate)]
-    fps: f64,
-    /// Most hands to look for, 1 to 4
-    #[arg(long, default_value_t = 2, value_parser = hands_max)]
-    max_hands: usize,
-    /// What the clip shows, as for `agree`: print how the events fit it instead
-    #[arg(long)]
-    labels: Option<PathBuf>,
-    /// Write the predictions to this file, to play them again without recognition
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-}
-
-fn frame_rate(text: &str) -> Result<f64, String> {
-    let fps = text.parse().ok();
-    let fps = fps.filter(|fps: &f64| (0.1..=240.0).contains(fps));
-    fps.ok_or_else(|| "expected 0.1 to 240".to_owned())
-}
-
-#[derive(Debug, Args)]
-struct ModelArgs {
+pub struct ModelArgs {
     /// The model's manifest [default: the `models` folder of this installation]
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
@@ -175,12 +140,29 @@ struct ModelArgs {
     gestures: String,
     #[command(flatten)]
     backend: BackendArgs,
+    /// The folder with taught gestures [default: none]
+    #[arg(long, value_name = "FOLDER")]
+    taught: Option<PathBuf>,
 }
 
 impl ModelArgs {
     fn open(&self) -> Result<ModelSet, CommandError> {
+        let mut model = self.plain()?;
+        if let Some(folder) = &self.taught {
+            taught::load(&mut model, folder)?;
+        }
+        Ok(model)
+    }
+
+    /// The model without what was taught.
+    pub(crate) fn plain(&self) -> Result<ModelSet, ModelError> {
         let path = locate::manifest_path(self.manifest.as_deref())?;
-        Ok(ModelSet::open_with(&path, &self.profile, &self.gestures)?)
+        ModelSet::open_with(&path, &self.profile, &self.gestures)
+    }
+
+    /// The folder with taught gestures.
+    pub(crate) fn taught(&self) -> Option<&Path> {
+        self.taught.as_deref()
     }
 }
 
@@ -190,11 +172,6 @@ fn hands_max(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|count| (1..=HANDS_MAX).contains(count));
     count.ok_or_else(|| format!("expected 1 to {HANDS_MAX}"))
-}
-
-fn margin(text: &str) -> Result<f32, String> {
-    let margin = text.parse().ok().filter(|part| (0.0..=4.0).contains(part));
-    margin.ok_or_else(|| "expected 0 to 4".to_owned())
 }
 
 /// Why a command failed as a whole.
@@ -220,15 +197,28 @@ enum CommandError {
     Bench(#[from] BenchError),
     #[error(transparent)]
     Eval(#[from] EvalError),
+    #[error(transparent)]
+    Taught(#[from] TaughtError),
     #[error("cannot write the picture `{path}`: {cause}")]
     Picture { path: PathBuf, cause: io::Error },
     #[error("cannot write the result: {0}")]
     Write(#[from] io::Error),
 }
 
+impl From<VerbError> for CommandError {
+    fn from(error: VerbError) -> Self {
+        match error {
+            VerbError::Taught(error) => Self::Taught(error),
+            VerbError::Model(error) => Self::Model(error),
+            VerbError::Write(error) => Self::Write(error),
+        }
+    }
+}
+
 impl CommandError {
-    fn hint(&self) -> &'static str {
-        match self {
+    fn hint(&self) -> Cow<'static, str> {
+        let hint = match self {
+            Self::Taught(error) => return error.hint().into(),
             Self::Model(error) | Self::Bench(BenchError::Model(error)) => error.hint(),
             Self::Read { .. } => "check the path and the permissions",
             Self::Reference { .. } | Self::Agree(_) => {
@@ -241,12 +231,15 @@ impl CommandError {
             }
             Self::Picture { .. } => "give a file in a folder that can be written",
             Self::Write(_) => "check where the output goes",
-        }
+        };
+        hint.into()
     }
 
     fn reason(&self) -> ExitReason {
         match self {
             Self::Model(_) | Self::Bench(BenchError::Model(_)) => ExitReason::Config,
+            Self::Taught(error) if error.is_config() => ExitReason::Config,
+            Self::Taught(error) if error.is_usage() => ExitReason::Usage,
             _ => ExitReason::Unavailable,
         }
     }
@@ -304,7 +297,14 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             })
         }
         Command::Eval { model, what } => evaluate(model, what),
-        Command::CheckModel { model, json } => check_model(model, *json),
+        Command::CheckModel {
+            print_manifest: Some(network),
+            ..
+        } => {
+            write!(io::stdout(), "{}", skeleton::of(network)?)?;
+            Ok(ExitReason::Stopped)
+        }
+        Command::CheckModel { model, json, .. } => check_model(model, *json),
         Command::Agree {
             model,
             clip,
@@ -320,6 +320,10 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
             let expected = read_reference(reference)?;
             let report = agree::run(&mut pipeline, &read(clip)?, &expected)?;
             writeln!(io::stdout(), "{report}")?;
+            Ok(ExitReason::Stopped)
+        }
+        Command::Taught(verb) => {
+            verbs::run(verb)?;
             Ok(ExitReason::Stopped)
         }
         Command::Events(args) => events(args),
@@ -348,46 +352,17 @@ fn run(command: &Command) -> Result<ExitReason, CommandError> {
     }
 }
 
-fn evaluate(args: &ModelArgs, what: &EvalArgs) -> Result<ExitReason, CommandError> {
-    let model = args.open()?;
-    let name = format!("{} ({})", model.name, model.profile);
-    let mut pipeline = Pipeline::load_on(args.backend.engine()?, model, what.max_hands)?;
-    let report = eval::run(&mut pipeline, &what.folder, what.margin)?;
-    for told in &report.unreadable {
-        writeln!(io::stderr(), "error: {told}\nhint: it is left out")?;
-    }
-    if let Some(path) = &what.picture {
-        let written = eval::matrix::png(&report.tally).and_then(|png| std::fs::write(path, png));
-        written.map_err(|cause| CommandError::Picture {
-            path: path.clone(),
-            cause,
-        })?;
-    }
-    if what.json {
-        writeln!(io::stdout(), "{}", report.to_json(&name, &args.gestures))?;
-    } else {
-        writeln!(io::stdout(), "{report}")?;
-    }
-    Ok(if report.unreadable.is_empty() {
-        ExitReason::Stopped
-    } else {
-        ExitReason::Unavailable
-    })
-}
-
 fn check_model(args: &ModelArgs, json: bool) -> Result<ExitReason, CommandError> {
     let (model, engine) = (args.open()?, args.backend.engine()?);
     model::check(&model, engine)?;
     let labels: Vec<&str> = model.labels.iter().map(|label| label.as_str()).collect();
-    let files: Vec<String> = Step::ALL
-        .iter()
-        .map(|step| model.network(*step).name())
-        .collect();
+    let files: Vec<String> = model.files().map(NetworkFile::name).collect();
     let mut out = io::stdout().lock();
     if json {
         let line = json!({
             "name": model.name, "profile": model.profile, "sha256": model.sha256_hex(),
             "labels": labels, "files": files, "licence": model.licence,
+            "taught": model.taught,
         });
         writeln!(out, "{line}")?;
     } else {
@@ -398,6 +373,10 @@ fn check_model(args: &ModelArgs, json: bool) -> Result<ExitReason, CommandError>
         )?;
         writeln!(out, "sha256   {}", model.sha256_hex())?;
         writeln!(out, "labels   {}", labels.join(", "))?;
+        let taught: Vec<&str> = model.taught.iter().map(|own| own.name.as_str()).collect();
+        if !taught.is_empty() {
+            writeln!(out, "taught   {}", taught.join(", "))?;
+        }
         writeln!(out, "files    {}", files.join(", "))?;
     }
     Ok(ExitReason::Stopped)
@@ -409,45 +388,6 @@ fn read_reference(path: &Path) -> Result<Reference, CommandError> {
         path: path.to_owned(),
         cause,
     })
-}
-
-fn events(args: &EventsArgs) -> Result<ExitReason, CommandError> {
-    let clip = read(&args.clip)?;
-    let predictions = if clip.starts_with(b"{") {
-        let text = String::from_utf8_lossy(&clip);
-        recording::read(&text).map_err(|cause| CommandError::Recording {
-            path: args.clip.clone(),
-            cause,
-        })?
-    } else {
-        let engine = args.model.backend.engine()?;
-        let mut pipeline = Pipeline::load_on(engine, args.model.open()?, args.max_hands)?;
-        events::recognise(&mut pipeline, &clip, args.fps)?
-    };
-    if let Some(path) = &args.record {
-        let mut file = io::BufWriter::new(std::fs::File::create(path)?);
-        for prediction in &predictions {
-            writeln!(
-                file,
-                "{}",
-                recording::line(prediction).map_err(io::Error::from)?
-            )?;
-        }
-        file.flush()?;
-    }
-    let told = events::play(&SteadySettings::default(), &predictions);
-    let mut out = io::stdout().lock();
-    if let Some(labels) = &args.labels {
-        let fit = events::Fit::of(&told, &read_reference(labels)?, &predictions);
-        writeln!(out, "{fit}")?;
-        return Ok(ExitReason::Stopped);
-    }
-    let source = args.clip.to_string_lossy();
-    for event in &told {
-        let line = serde_json::to_string(&event.to_json(&source)).map_err(io::Error::from)?;
-        writeln!(out, "{line}")?;
-    }
-    Ok(ExitReason::Stopped)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CommandError> {

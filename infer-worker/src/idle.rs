@@ -1,12 +1,13 @@
-//! How often a source is looked at while nobody shows a hand.
+//! How often a source is looked at while nobody shows a hand, or the whole frame shows nothing.
 //!
 //! Neighbours: `run` asks before it takes a frame. Looking for palms costs as much as following a
 //! hand, and most of the time nobody is there: so after a while without a hand only some of the
 //! frames are taken. The first hand brings all of them back. Pure, but for what it remembers; any
 //! worker sees the same predictions, so that together they look no more often than one alone.
 
-use shm_layout::{MonotonicNs, Prediction};
+use shm_layout::{MonotonicNs, Prediction, Scene};
 use std::time::Duration;
+use steady::machine::is_no_gesture;
 
 /// A source without a hand for so long is looked at less often. A hand that is lost for a moment is
 /// found again in the next frame.
@@ -38,11 +39,22 @@ impl Idle {
         let Some(last) = last else {
             return true;
         };
-        if !last.hands.is_empty() {
+        if !last.hands.is_empty() || last.scene.is_some_and(shows_something) {
             self.seen = self.seen.max(last.take);
         }
-        now.since(self.seen) < IDLE_AFTER || now.since(last.take) >= self.interval
+        self.is_awake(now) || now.since(last.take) >= self.interval
     }
+
+    /// Whether every frame is looked at, because a hand was there a moment ago.
+    #[must_use]
+    pub fn is_awake(&self, now: MonotonicNs) -> bool {
+        now.since(self.seen) < IDLE_AFTER
+    }
+}
+
+/// Whether the frame as a whole shows what its model has a name for.
+fn shows_something(scene: Scene) -> bool {
+    !is_no_gesture(scene.gesture)
 }
 
 #[cfg(test)]
@@ -82,6 +94,7 @@ mod tests {
             model: [0; 32],
             detected: true,
             looks: 0,
+            scene: None,
             hands: vec![hand(); hands],
             lost: Vec::new(),
         }
@@ -108,6 +121,16 @@ mod tests {
     }
 
     #[test]
+    fn is_awake_for_a_while_after_the_start_and_after_each_hand() {
+        let mut idle = Idle::new(10, ms(1000));
+        assert!(idle.is_awake(ms(2999)));
+        assert!(!idle.is_awake(ms(3000)));
+        idle.is_due(Some(&prediction(ms(9990), 1)), ms(10_000));
+        assert!(idle.is_awake(ms(11_989)));
+        assert!(!idle.is_awake(ms(11_990)));
+    }
+
+    #[test]
     fn is_due_is_always_true_from_the_first_hand_on() {
         let mut idle = Idle::new(10, ms(0));
         assert!(!idle.is_due(Some(&prediction(ms(9990), 0)), ms(10_000)));
@@ -117,6 +140,23 @@ mod tests {
         assert_eq!(
             looks(&mut idle, 10_033, 11_933, prediction(ms(10_000), 0)),
             57
+        );
+    }
+
+    #[test]
+    fn what_a_whole_frame_shows_counts_as_somebody() {
+        let whole = |gesture: &str, at: u64| Prediction {
+            scene: Some(Scene {
+                gesture: Label::new(gesture).expect("label"),
+                score: 0.9,
+            }),
+            ..prediction(ms(at), 0)
+        };
+        let mut idle = Idle::new(10, ms(0));
+        assert!(idle.is_due(Some(&whole("Thumb_Up", 5000)), ms(5010)));
+        assert!(
+            !idle.is_due(Some(&whole("None", 9000)), ms(9010)),
+            "nothing is shown"
         );
     }
 }

@@ -12,6 +12,7 @@
 pub mod agree;
 mod backend_args;
 pub mod bench;
+pub mod classifier;
 pub mod cli;
 pub mod complaint;
 pub mod eval;
@@ -27,4 +28,5 @@ pub mod predict;
 pub mod recognizer;
 pub mod rotation;
 pub mod run;
+pub mod taught;
 pub mod trim;

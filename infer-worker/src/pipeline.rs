@@ -1,16 +1,18 @@
-//! One frame from bytes to hands: load (decode at the scale needed), then recognise.
+//! One frame from bytes to hands, or to what it shows as a whole: load (decode at the scale needed),
+//! then recognise.
 //!
-//! Neighbours: `run`, `predict` and `agree` drive it; it ties together `image`, `hand::tracker`
-//! and `recognizer`. Two calls, because a raw frame is read in place while it is leased, and the
+//! Neighbours: `run`, `predict` and `agree` drive it; it ties together `image`, `hand::tracker`,
+//! `recognizer` and `classifier`. Two calls, because a raw frame is read in place while it is leased, and the
 //! lease ends before the networks run. It reads no clock and no shared memory.
 
+use crate::classifier::ImageClassifier;
 use crate::fractions::{to_published, tracked_regions};
 use crate::hand::region::Region;
 use crate::hand::{search, tracker};
 use crate::image::{self, ImageError, Picture, Size};
 use crate::model::{Engine, ModelError, ModelSet, RunError};
 use crate::recognizer::{Plan, Recognizer};
-use shm_layout::{FrameMeta, Hand, Prediction};
+use shm_layout::{FrameMeta, Hand, Label, Prediction, Scene};
 
 /// Looks are counted in 31 bits, then start over.
 const LOOKS_MAX: u32 = u32::MAX >> 1;
@@ -20,6 +22,8 @@ const LOOKS_MAX: u32 = u32::MAX >> 1;
 pub struct Outcome {
     /// The hands, tracked ones first.
     pub hands: Vec<Hand>,
+    /// What the frame shows as a whole, by a model that says so.
+    pub scene: Option<Scene>,
     /// Whether the palm detector ran.
     pub detected: bool,
     /// How often it has run for this source; see [`Prediction::looks`].
@@ -28,11 +32,31 @@ pub struct Outcome {
     pub frame: Size,
 }
 
+/// What looks at a frame.
+#[derive(Debug)]
+enum Sight {
+    /// Hands are found, and read one by one.
+    Hands(Box<Recognizer>),
+    /// A user's own classifier sees all of it.
+    Frame(Box<ImageClassifier>),
+}
+
+impl Sight {
+    fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
+        match &model.classifier {
+            Some(own) if !model.sees_hands() => {
+                Ok(Self::Frame(Box::new(ImageClassifier::load(own, engine)?)))
+            }
+            _ => Ok(Self::Hands(Box::new(Recognizer::load(model, engine)?))),
+        }
+    }
+}
+
 /// The recogniser with the memory for one frame; one per worker.
 #[derive(Debug)]
 pub struct Pipeline {
     model: ModelSet,
-    recognizer: Recognizer,
+    sight: Sight,
     hands_max: usize,
     picture: Picture,
     tracked: Vec<Region>,
@@ -55,7 +79,7 @@ impl Pipeline {
     /// As [`load`](Self::load).
     pub fn load_on(engine: Engine, model: ModelSet, hands_max: usize) -> Result<Self, ModelError> {
         Ok(Self {
-            recognizer: Recognizer::load(&model, engine)?,
+            sight: Sight::load(&model, engine)?,
             model,
             hands_max,
             picture: Picture::default(),
@@ -81,7 +105,10 @@ impl Pipeline {
     /// # Errors
     /// [`RunError`] when a network fails to run.
     pub fn run_all(&mut self) -> Result<(), RunError> {
-        self.recognizer.run_all(self.hands_max)
+        match &mut self.sight {
+            Sight::Hands(recognizer) => recognizer.run_all(self.hands_max),
+            Sight::Frame(classifier) => classifier.run(),
+        }
     }
 
     /// Decodes a JPEG frame; `bytes` must be private memory. `previous` is the last prediction of
@@ -96,8 +123,11 @@ impl Pipeline {
         sequence: u64,
     ) -> Result<(), ImageError> {
         let (tracked, look, looks) = (&mut self.tracked, &mut self.look, &mut self.looks);
-        let hands_max = self.hands_max;
+        let (hands_max, sight) = (self.hands_max, &self.sight);
         let scale = |frame: Size| {
+            if let Sight::Frame(classifier) = sight {
+                return classifier.denominator(frame);
+            }
             (*look, *looks) = plan(previous, sequence, hands_max, frame, tracked);
             tracker::denominator(frame, tracked, *look)
         };
@@ -127,11 +157,7 @@ impl Pipeline {
     /// # Errors
     /// [`ImageError`] when it cannot be decoded.
     pub fn load_file(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
-        image::decode_file(bytes, &mut self.picture)?;
-        self.tracked.clear();
-        let frame = self.picture.frame_size();
-        self.look = Some(search::square(0, 0, &[], frame));
-        Ok(())
+        self.load_file_with_margin(bytes, 0.0)
     }
 
     /// As [`load_file`](Self::load_file), with `margin` parts of the longer side added all around, in
@@ -140,24 +166,42 @@ impl Pipeline {
     /// # Errors
     /// [`ImageError`] when it cannot be decoded, or is too large with its margin.
     pub fn load_file_with_margin(&mut self, bytes: &[u8], margin: f32) -> Result<(), ImageError> {
-        self.load_file(bytes)?;
+        image::decode_file(bytes, &mut self.picture)?;
         let longer = self.picture.width_px.max(self.picture.height_px);
         let added = (longer as f32 * margin.max(0.0)).round() as usize;
-        self.picture.extend(added)
+        self.picture.extend(added)?;
+        self.tracked.clear();
+        // All of it, with the margin.
+        let frame = self.picture.frame_size();
+        self.look = Some(search::square(0, 0, &[], frame));
+        Ok(())
     }
 
-    /// Finds the hands in the picture that was loaded last.
+    /// Finds the hands in the picture that was loaded last, or says what it shows as a whole.
     ///
     /// # Errors
     /// [`RunError`] when a network fails to run.
     pub fn recognize(&mut self) -> Result<Outcome, RunError> {
+        let frame = self.picture.frame_size();
+        let recognizer = match &mut self.sight {
+            Sight::Hands(recognizer) => recognizer,
+            Sight::Frame(classifier) => {
+                let answer = classifier.classify_frame(&self.picture)?;
+                return Ok(Outcome {
+                    hands: Vec::new(),
+                    scene: answer.and_then(|answer| scene(answer, &self.model.labels)),
+                    detected: false,
+                    looks: 0,
+                    frame,
+                });
+            }
+        };
         let plan = Plan {
             tracked: &self.tracked,
             look: self.look,
             hands_max: self.hands_max,
         };
-        let found = self.recognizer.recognize(&self.picture, plan)?;
-        let frame = self.picture.frame_size();
+        let found = recognizer.recognize(&self.picture, plan)?;
         let labels = &self.model.labels;
         let hands = found
             .iter()
@@ -165,11 +209,18 @@ impl Pipeline {
             .collect();
         Ok(Outcome {
             hands,
+            scene: None,
             detected: self.look.is_some(),
             looks: self.looks,
             frame,
         })
     }
+}
+
+/// A classifier's answer as it is published.
+fn scene((label, score): (usize, f32), labels: &[Label]) -> Option<Scene> {
+    let gesture = *labels.get(label)?;
+    Some(Scene { gesture, score })
 }
 
 /// Where the known hands will be, from the last prediction; returns where to look for new palms, if
@@ -188,7 +239,8 @@ fn plan(
     tracked_regions(previous, frame, tracked);
     tracked.truncate(hands_max);
     let (known, looks) = (tracked.len(), previous.looks);
-    if !tracker::detects(known, hands_max, previous.sequence.0, sequence) {
+    let lost = previous.lost.len();
+    if !tracker::detects(known, lost, hands_max, previous.sequence.0, sequence) {
         return (None, looks);
     }
     let square = search::square(looks, known, &previous.lost, frame);

@@ -103,6 +103,7 @@ fn predict(pipeline: &mut Pipeline, path: &Path) -> Result<Prediction, PredictEr
         model: pipeline.model().sha256,
         detected: outcome.detected,
         looks: outcome.looks,
+        scene: outcome.scene,
         hands: outcome.hands,
         lost: Vec::new(),
     })

@@ -4,12 +4,14 @@
 //! rules from [`crate::hand`]. It keeps memory between frames, but no state: what is known of
 //! earlier frames is an argument, so that any worker can go on with any source.
 
+use crate::classifier::ImageClassifier;
 use crate::hand::crop::{Border, crop};
 use crate::hand::palm::PalmDecoder;
 use crate::hand::region::Region;
 use crate::hand::{FoundHand, LANDMARKS, Landmarks, gesture, landmark, palm, tracker};
 use crate::image::Picture;
 use crate::model::{self, Engine, ModelError, ModelSet, Network, RunError};
+use crate::taught::Taught;
 
 /// What the embedder takes: the points, the side, the points in metres. A classifier may take them
 /// too, after the embedding; see [`Step`](crate::model::Step).
@@ -33,6 +35,9 @@ pub struct Recognizer {
     landmark: Box<dyn Network>,
     embedder: Box<dyn Network>,
     classifier: Box<dyn Network>,
+    taught: Taught,
+    /// A user's own network, in the place of the two before.
+    own: Option<ImageClassifier>,
     palms: PalmDecoder,
     detected: Vec<Region>,
     hands: Vec<FoundHand>,
@@ -45,11 +50,15 @@ impl Recognizer {
     /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
     pub fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
         let [palm, landmark, embedder, classifier] = model::load(model, engine)?;
+        let own = model.classifier.as_ref();
+        let own = own.map(|own| ImageClassifier::load(own, engine));
         Ok(Self {
             palm,
             landmark,
             embedder,
             classifier,
+            taught: Taught::of(model),
+            own: own.transpose()?,
             palms: PalmDecoder::new(),
             detected: Vec::new(),
             hands: Vec::new(),
@@ -65,6 +74,10 @@ impl Recognizer {
         self.palm.run()?;
         for _ in 0..hands {
             self.landmark.run()?;
+            if let Some(own) = &mut self.own {
+                own.run()?;
+                continue;
+            }
             self.embedder.run()?;
             self.classifier.run()?;
         }
@@ -149,7 +162,13 @@ impl Recognizer {
         if self.hands.iter().any(known) {
             return Ok(());
         }
-        let label = self.classify(&points.landmarks, &points.world, right_probability)?;
+        gesture::normalise(&points.landmarks, self.embedder.input(0));
+        let shape = self.embedder.input(0);
+        let label = match (self.taught.decide(shape, right_probability), &mut self.own) {
+            (Some(taught), _) => Some(taught),
+            (None, Some(own)) => own.classify_hand(picture, &points.landmarks)?,
+            (None, None) => self.classify(&points.world, right_probability)?,
+        };
         if let Some((gesture, score)) = label {
             let landmarks = points.landmarks;
             let hand = FoundHand {
@@ -164,15 +183,14 @@ impl Recognizer {
         Ok(())
     }
 
-    /// The likeliest gesture of a hand and its probability.
+    /// The model's likeliest gesture of a hand and its probability; its points are in the embedder's
+    /// first input.
     fn classify(
         &mut self,
-        landmarks: &Landmarks,
         world: &Landmarks,
         right_probability: f32,
     ) -> Result<Option<(usize, f32)>, RunError> {
         debug_assert_eq!(self.embedder.input(0).len(), LANDMARKS * 3);
-        gesture::normalise(landmarks, self.embedder.input(0));
         self.embedder.input(1).fill(right_probability);
         gesture::normalise(world, self.embedder.input(2));
         self.embedder.run()?;

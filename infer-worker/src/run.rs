@@ -15,8 +15,10 @@ use crate::kernels::shelf::Shelf;
 use crate::model::{Engine, ModelError, ModelSet, RunError, locate};
 use crate::pipeline::{Outcome, Pipeline};
 use crate::rotation::Rotation;
+use crate::taught::{self, TaughtError};
 use crate::trim::trim;
 use shm_layout::control::{Assignment, FromWorker, InferAssignment, ModelInfo};
+use shm_layout::demand::Demand;
 use shm_layout::exit::ExitReason;
 use shm_layout::prediction::{HANDS_MAX, PredictionSlot};
 use shm_layout::prediction_slot::Published;
@@ -38,6 +40,7 @@ const PACE_RUNS: u32 = 2;
 struct Feed<'s> {
     name: &'s str,
     frames: Subscriber<'s>,
+    demand: Demand<'s>,
     predictions: PredictionSlot<'s>,
     complaints: Complaints,
     corrupt: u64,
@@ -64,9 +67,7 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
     if let Err(error) = Shelf::open(&worker.take_weights()).map(Shelf::use_for_box) {
         tracing::warn!("this worker keeps its weights for itself: {error}");
     }
-    let mut pipeline = load(work).map_err(|error| {
-        WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
-    })?;
+    let mut pipeline = load(work)?;
     trim();
     worker.send(FromWorker::Model(model_info(pipeline.model())));
     let frame_ms = pace_ms(worker, &mut pipeline)?;
@@ -132,7 +133,12 @@ fn serve(
     worker.count(Counter::CorruptFrames, corrupt - feed.corrupt);
     feed.corrupt = corrupt;
     let last = feed.predictions.latest();
-    if !feed.idle.is_due(last.as_ref(), MonotonicNs::now()) {
+    let now = MonotonicNs::now();
+    let is_due = feed.idle.is_due(last.as_ref(), now);
+    if feed.idle.is_awake(now) {
+        feed.demand.ask(now);
+    }
+    if !is_due {
         return Ok(false);
     }
     let Some(lease) = feed.frames.take_latest() else {
@@ -168,6 +174,17 @@ fn serve(
     }
     worker.beat(Stage::Inferring);
     let outcome = pipeline.recognize().map_err(failed)?;
+    if outcome.scene.is_none()
+        && !pipeline.model().sees_hands()
+        && let Some(frames) = feed.complaints.add(take)
+    {
+        let name = feed.name;
+        tracing::warn!(
+            "{name}: frame {}: the model's output holds a value that is no finite number \
+             ({frames} since the last report)",
+            sequence.0
+        );
+    }
     worker.beat(Stage::Publishing);
     worker.count(Counter::Detections, outcome.detected.into());
     let mut prediction = prediction(worker, pipeline.model(), &taken, outcome);
@@ -219,17 +236,26 @@ fn prediction(worker: &Worker, model: &ModelSet, taken: &Taken, outcome: Outcome
         model: model.sha256,
         detected: outcome.detected,
         looks: outcome.looks,
+        scene: outcome.scene,
         hands: outcome.hands,
         lost: Vec::new(),
     }
 }
 
-fn load(work: &InferAssignment) -> Result<Pipeline, ModelError> {
-    let manifest = locate::manifest_path(work.manifest.as_deref())?;
-    let model = ModelSet::open_with(&manifest, &work.profile, &work.gestures)?;
-    let engine = Engine::of(work.backend, work.onnxruntime_library.as_deref())?;
+fn load(work: &InferAssignment) -> Result<Pipeline, WorkerFailure> {
+    let unusable = |error: ModelError| {
+        WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
+    };
+    let wrong = |error: TaughtError| {
+        WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
+    };
+    let manifest = locate::manifest_path(work.manifest.as_deref()).map_err(unusable)?;
+    let opened = ModelSet::open_with(&manifest, &work.profile, &work.gestures);
+    let mut model = opened.map_err(unusable)?;
+    taught::join(&mut model, &work.taught).map_err(wrong)?;
+    let engine = Engine::of(work.backend, work.onnxruntime_library.as_deref()).map_err(unusable)?;
     tracing::info!("{engine} runs the networks");
-    Pipeline::load_on(engine, model, work.max_hands.clamp(1, HANDS_MAX))
+    Pipeline::load_on(engine, model, work.max_hands.clamp(1, HANDS_MAX)).map_err(unusable)
 }
 
 fn model_info(model: &ModelSet) -> ModelInfo {
@@ -238,6 +264,7 @@ fn model_info(model: &ModelSet) -> ModelInfo {
         profile: model.profile.clone(),
         sha256: model.sha256_hex(),
         labels: model.labels.iter().map(ToString::to_string).collect(),
+        taught: model.taught.iter().map(|own| own.name.clone()).collect(),
     }
 }
 
@@ -253,6 +280,7 @@ fn feeds<'s>(
         Ok(Feed {
             name,
             frames: segment.subscriber(source, worker.place())?,
+            demand: segment.demand(source)?,
             predictions,
             complaints: Complaints::default(),
             corrupt: 0,

@@ -94,6 +94,7 @@ fn round(pipeline: &mut Pipeline, clip: &[u8]) -> BTreeMap<Kind, Taken> {
 fn prediction(sequence: u64, outcome: Outcome) -> Prediction {
     let never = MonotonicNs(0);
     Prediction {
+        scene: None,
         sequence: Sequence(sequence),
         generation: Generation(0),
         capture: never,

@@ -286,8 +286,86 @@ fn eval_counts_by_class_and_draws_the_matrix() {
     let mut decoded = Picture::default();
     decode_file(&picture, &mut decoded).expect("a PNG");
 
+    // With room all around a picture, its hand is far from the upper left corner.
+    let output = infer_worker(
+        &[&arguments[..], &["--json", "--margin", "0.8", "pictures"]].concat(),
+        folder.path(),
+    );
+    let wide: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(wide["classes"][1]["recall_in_all"], 1.0, "{wide}");
+
     let output = infer_worker(&["eval", "--manifest", &manifest, "."], folder.path());
     assert_eq!(output.status.code(), Some(69));
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("nothing to evaluate in `.`"), "{told}");
+}
+
+/// Goal: whoever labels a clip by hand learns which gestures began in it, and which should not have.
+/// Method: the demo clip with written labels that lack one of its gestures and want another.
+#[test]
+fn eval_compares_the_events_of_a_clip_with_what_was_written_down() {
+    let folder = tempfile::tempdir().expect("folder");
+    let clip = folder.path().join("clips/desk");
+    fs::create_dir_all(&clip).expect("folder");
+    let demo = project("capture-worker/demo/demo-640x480-15fps.mjpeg");
+    fs::copy(demo, clip.join("clip.mjpeg")).expect("copy");
+    // Open_Palm is shown from 1.8 to 3.8 s; then the fist, of which nothing is said.
+    let labels = r#"{"fps": 15, "gestures": [
+        {"gesture": "palm", "from_s": 1.8, "to_s": 3.8},
+        {"gesture": "Victory", "from_s": 9.5, "to_s": 11}]}"#;
+    fs::write(clip.join("labels.json"), labels).expect("write");
+    let manifest = manifest();
+    let eval = |more: &[&str]| {
+        let arguments = [&["eval", "--manifest", &manifest][..], more, &["clips"]].concat();
+        infer_worker(&arguments, folder.path())
+    };
+    let output = eval(&["--json", "--picture", "clips.png"]);
+    assert!(output.status.success());
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let desk = &report["clips"][0];
+    assert_eq!(
+        (&desk["shown"], &desk["begun"]),
+        (&2.into(), &1.into()),
+        "{desk}"
+    );
+    assert_eq!(desk["missed"][0]["gesture"], "Victory");
+    assert_eq!(desk["false"][0]["gesture"], "Closed_Fist");
+    assert_eq!(desk["false"].as_array().map(Vec::len), Some(6), "{desk}");
+    let a_minute = desk["false_per_minute"].as_f64().expect("number");
+    assert!(
+        (a_minute - 6.0 / (272.0 / 15.0 / 60.0)).abs() < 0.1,
+        "{a_minute}"
+    );
+    assert_eq!(
+        report["events"]["false_per_minute"],
+        desk["false_per_minute"]
+    );
+    let picture = fs::read(folder.path().join("clips.png")).expect("picture");
+    let mut decoded = Picture::default();
+    decode_file(&picture, &mut decoded).expect("a PNG");
+
+    // The rules of the box count: a hold that nobody keeps begins nothing.
+    let mut rules = shm_layout::control::SteadySettings::default();
+    rules.gestures.min_hold_ms = 5000;
+    let rules = serde_json::to_string(&rules).expect("JSON");
+    let output = eval(&["--steady", &rules]);
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(
+        text.contains("\nevents       0.00 false ones a minute"),
+        "{text}"
+    );
+    assert!(text.contains("-palm@28 -Victory@144"), "{text}");
+
+    fs::write(
+        clip.join("labels.json"),
+        r#"{"fps": 15, "gestures": [{"gesture": "x"}]}"#,
+    )
+    .expect("write");
+    let output = eval(&[]);
+    assert_eq!(output.status.code(), Some(69));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.contains("labels.json`: ") && told.contains("missing field `from_s`"),
+        "{told}"
+    );
 }

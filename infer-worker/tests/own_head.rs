@@ -1,10 +1,11 @@
 //! The head `wigwag`: its numbers are those of the runtime that it was made with, and it recognises
 //! the demo clip.
 
-use infer_worker::eval;
+use infer_worker::eval::{self, How};
 use infer_worker::model::{self, Engine, ModelSet};
 use infer_worker::pipeline::Pipeline;
 use serde::Deserialize;
+use shm_layout::control::SteadySettings;
 use std::path::{Path, PathBuf};
 
 /// Largest difference of a probability between tract and ONNX Runtime; they differ by 1e-6.
@@ -76,11 +77,23 @@ fn both_heads_recognise_the_demo_clip() {
     for gestures in ["canned", "wigwag"] {
         let mut pipeline = Pipeline::load(model(gestures), 1).expect("load");
         let demo = project("capture-worker/demo");
-        let report = eval::run(&mut pipeline, &demo, 0.0).expect("demo clip");
+        let report = eval::run(&mut pipeline, &demo, &How::default()).expect("demo clip");
         assert!(report.unreadable.is_empty(), "{:?}", report.unreadable);
         let total = report.tally.total();
         assert_eq!(report.tally.rows.len(), 8, "{gestures}");
         assert_eq!(total.pictures, 182, "{gestures}");
         assert!(total.found > 0.99 && total.recall > 0.97, "{report}");
+        // Its gestures begin once each, in their time, and nothing else does.
+        let fit = report.all_clips();
+        assert_eq!((fit.shown, fit.begun), (7, 7), "{report}");
+        assert!(fit.wrong.is_empty(), "{report}");
+        let rules = SteadySettings::default().gestures;
+        let two_frames_ms = 2.0 * 1000.0 / 15.0;
+        let most_ms = rules.min_hold_ms as f32 + two_frames_ms;
+        assert!(
+            fit.delays_ms.iter().all(|delay| *delay <= most_ms),
+            "{report}"
+        );
+        assert!((fit.seconds - 272.0 / 15.0).abs() < 0.01, "{}", fit.seconds);
     }
 }

@@ -14,6 +14,8 @@ import onnxruntime
 
 MODELS = Path(__file__).resolve().parent.parent
 DETECTED_MIN, PRESENT_MIN = 0.5, 0.5
+# The network's depth is in 0.4 of the unit of x and y.
+DEPTH_UNIT = 0.4
 # The points whose bounds make the next region, and those that say where the hand points.
 BOUNDS = [0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18]
 
@@ -88,7 +90,7 @@ class Hands:
         found, metres = found.reshape(21, 3) / 224, metres.reshape(21, 3)
         spin = np.array([[c, s], [-s, c]])
         flat = (found[:, :2] - 0.5) * side @ spin + [x, y]
-        points = np.concatenate([flat, found[:, 2:] * side], 1)
+        points = np.concatenate([flat, found[:, 2:] * side / DEPTH_UNIT], 1)
         world = np.concatenate([metres[:, :2] @ spin, metres[:, 2:]], 1)
         return points, world, float(presence[0, 0]), float(right[0, 0])
 

@@ -104,7 +104,7 @@ def rotations(rng, count, roll, tilt):
 
 
 def depth_ratio(points, world):
-    """How much flatter the network's picture points are than its points in metres (about 0.4)."""
+    """How much flatter the network's picture points are than its points in metres (about 1)."""
     flat = lambda v: v - v.mean(1, keepdims=True)
     p, w = flat(points), flat(world)
     scale = (p[..., :2] * w[..., :2]).sum((1, 2)) / ((w[..., :2] ** 2).sum((1, 2)) + 1e-9)
@@ -115,7 +115,7 @@ def move(points, world, moved):
     """The picture points after the points in metres moved from `world` to `moved`."""
     scale, ratio = depth_ratio(points, world)
     shift = (moved - world) * scale[:, None, None]
-    shift[..., 2] *= np.clip(ratio, 0.1, 1)[:, None]
+    shift[..., 2] *= np.clip(ratio, 0.25, 2.5)[:, None]
     return points + shift
 
 
@@ -179,7 +179,7 @@ def vary(rng, points, world, right, strength=1.0):
     noise = rng.normal(size=(count, 21, 3)) * amount * size
     for chain in CHAINS.values():
         noise[:, chain] += rng.normal(size=(count, 1, 3)) * amount * size
-    points = points + noise * np.array([1, 1, 0.5])
+    points = points + noise * np.array([1, 1, 1.25])
     moved = moved + noise + rng.normal(size=noise.shape) * amount * size
     points[..., 2] *= np.exp(rng.normal(0, 0.25, (count, 1)))
     moved[..., 2] *= np.exp(rng.normal(0, 0.1, (count, 1)))

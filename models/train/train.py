@@ -25,6 +25,7 @@ import network
 import poses
 import report
 import sets
+from hands import DEPTH_UNIT
 from sets import INDEX, LABELS, SEED, Hands
 
 MODELS = Path(__file__).resolve().parent.parent
@@ -152,6 +153,8 @@ def digits(path):
     file = np.load(path)
     found = file["hd"]
     points = file["X"][found].reshape(-1, 2, 21, 3)
+    # Kept as the network gives it.
+    points[:, 0, :, 2] /= DEPTH_UNIT
     count = len(points)
     return Hands(points[:, 0], points[:, 1], np.full(count, 0.98), np.zeros((count, len(LABELS)))), file["Y"][found]
 

@@ -63,10 +63,22 @@ export function gestureStrokes(label) {
   return Object.hasOwn(TABLE, label) ? TABLE[label].strokes : UNKNOWN_STROKES;
 }
 
+/** Stands for a side where there is no hand: the frame as a whole shows something. */
+export const WHOLE_FRAME = "None";
+
 /**
- * What a hand shows: what is steady, where the box says it.
+ * What a prediction is about: its hands, or the frame as a whole, as an item like a hand, with the
+ * number 0 and without landmarks.
+ */
+export function itemsOf(prediction) {
+  if (prediction.scene === undefined) return prediction.hands;
+  return [...prediction.hands, { id: 0, handedness: WHOLE_FRAME, ...prediction.scene }];
+}
+
+/**
+ * What a hand, or the whole frame, shows: what is steady, where the box says it.
  *
- * @returns {{gesture: string, score: number | null, progress: number, landmarks: number[][]}} `score`
+ * @returns {{gesture: string, score: number | null, progress: number, landmarks?: number[][]}} `score`
  *   is `null` while the newest prediction shows something else
  */
 export function shownBy(hand) {

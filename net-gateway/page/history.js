@@ -4,7 +4,7 @@
 //! decides when a gesture begins and ends; what is not told, because the page came later or missed
 //! it, is made up for from the steady gestures of the predictions.
 
-import { NO_GESTURE } from "./gestures.js";
+import { itemsOf, NO_GESTURE } from "./gestures.js";
 
 /** A gesture of which nothing was heard for so long has ended, in ms of capture time. */
 export const SILENCE_MS = 3000;
@@ -49,7 +49,7 @@ export class History {
   /** Takes in one prediction: what is held goes on, and what nobody told of enters or ends. */
   observe(prediction) {
     const nowUs = prediction.capture_time_us;
-    for (const hand of prediction.hands) {
+    for (const hand of itemsOf(prediction)) {
       if (hand.steady === undefined) continue;
       const { gesture, progress, since_us: sinceUs } = hand.steady;
       const known = this.liveOf(hand.id);

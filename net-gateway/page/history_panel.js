@@ -41,7 +41,7 @@ export function announce(entry) {
   setText(byId("announcer"), `${gestureName(entry.gesture)}, ${hand(entry.handedness)}`);
 }
 
-/** Shows the hands of the newest picture; `isKnown` is false while nobody recognises anything. */
+/** Shows the hands of the newest picture, or what it shows as a whole; `isKnown` is false while nobody recognises anything. */
 export function showNow(hands, isKnown) {
   const empty = byId("now-empty");
   empty.hidden = hands.length > 0;

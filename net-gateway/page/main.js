@@ -11,6 +11,7 @@ import { BoxClock } from "./box_clock.js";
 import { Connection } from "./connection.js";
 import { Decoder } from "./decoder.js";
 import { byId } from "./elements.js";
+import { itemsOf } from "./gestures.js";
 import { History } from "./history.js";
 import { announce, showHistory, showNow } from "./history_panel.js";
 import { isStatus, readFrame, readText } from "./message.js";
@@ -238,7 +239,8 @@ function refresh() {
   );
   showConnectionState(source);
   const isKnown = isOpen && !isAway && pairing.newestPrediction !== null;
-  showNow((isKnown && (stage.own ?? stage.older)?.hands) || [], isKnown);
+  const shown = isKnown ? (stage.own ?? stage.older) : null;
+  showNow(shown === null ? [] : itemsOf(shown), isKnown);
   if (!isOpen || isAway) history.endAll();
   showHistory(history.entries, (us) => clock.toWallMs(us));
   showNumbers({

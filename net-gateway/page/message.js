@@ -79,7 +79,18 @@ function isPrediction(message) {
     Number.isSafeInteger(message.sequence) &&
     Number.isFinite(message.capture_time_us) &&
     Array.isArray(message.hands) &&
-    message.hands.every(isHand)
+    message.hands.every(isHand) &&
+    (message.scene === undefined || isScene(message.scene))
+  );
+}
+
+function isScene(scene) {
+  return (
+    scene !== null &&
+    typeof scene === "object" &&
+    typeof scene.gesture === "string" &&
+    Number.isFinite(scene.score) &&
+    (scene.steady === undefined || isHeld(scene.steady))
   );
 }
 
@@ -97,13 +108,16 @@ function isHand(hand) {
 }
 
 function isSteady(steady) {
+  return isHeld(steady) && isLandmarks(steady.landmarks);
+}
+
+function isHeld(steady) {
   return (
     steady !== null &&
     typeof steady === "object" &&
     typeof steady.gesture === "string" &&
     Number.isFinite(steady.progress) &&
-    Number.isFinite(steady.since_us) &&
-    isLandmarks(steady.landmarks)
+    Number.isFinite(steady.since_us)
   );
 }
 

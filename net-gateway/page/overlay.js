@@ -1,4 +1,4 @@
-//! Draws the hands of one prediction over a picture.
+//! Draws the hands of one prediction over a picture, or what the frame shows as a whole.
 //!
 //! Upstream: `stage.js` says which prediction and where the picture lies. It changes nothing but
 //! the canvas. Hands of an earlier frame are dashed and dim and say how old they are, so that they
@@ -25,12 +25,14 @@ const PILL = "rgb(14 18 24 / 0.82)";
 const RING = "rgb(255 255 255 / 0.22)";
 const TEXT = "#ffffff";
 const OLDER_ALPHA = 0.5;
+/** How much larger the label of the whole frame is. */
+const WHOLE_SCALE = 1.5;
 
 /**
- * Draws the hands.
+ * Draws the hands, each with its label; of the whole frame a label alone, larger.
  *
  * @param {CanvasRenderingContext2D} context with one unit = one CSS pixel
- * @param {object[]} hands of a prediction; points in fractions of the frame
+ * @param {object[]} hands items of a prediction, as `itemsOf` gives them; points in fractions of the frame
  * @param {{x: number, y: number, width: number, height: number}} area where the frame lies, in CSS
  *   pixels
  * @param {{mirror: boolean, olderMs: number | null}} how `olderMs`: age against the frame that is
@@ -41,6 +43,11 @@ export function drawHands(context, hands, area, how) {
   for (const hand of hands) {
     const colour = COLOURS[hand.handedness] ?? COLOUR_OTHER;
     const shown = shownBy(hand);
+    if (shown.landmarks === undefined) {
+      const label = { ...shown, side: "", colour, scale: WHOLE_SCALE };
+      drawLabel(context, label, [[area.x, area.y]], area, how, labels);
+      continue;
+    }
     const points = shown.landmarks.map(([x, y]) => place(x, y, area, how.mirror));
     context.save();
     clip(context, area);
@@ -106,13 +113,12 @@ function drawJoints(context, points, colour, area) {
 function drawLabel(context, label, points, area, how, labels) {
   const { gesture, side, colour } = label;
   const isGesture = gesture !== NO_GESTURE;
-  const size = Math.min(22, Math.max(13, area.width / 38)) * (isGesture ? 1 : 0.85);
+  const scale = label.scale ?? 1;
+  const size = Math.min(22, Math.max(13, area.width / 38)) * (isGesture ? 1 : 0.85) * scale;
   const name = gestureName(gesture);
-  const score = isGesture && label.score !== null ? `${percent(label.score)} · ` : "";
-  const rest =
-    how.olderMs === null
-      ? `${score}${side}`
-      : `${side} · ${Math.round(how.olderMs)} ms earlier`;
+  const score = isGesture && label.score !== null ? percent(label.score) : "";
+  const more = how.olderMs === null ? [score, side] : [side, `${Math.round(how.olderMs)} ms earlier`];
+  const rest = more.filter((word) => word !== "").join(" · ");
   const nameFont = `${isGesture ? 600 : 400} ${size}px system-ui, sans-serif`;
   const restFont = `400 ${size * 0.86}px system-ui, sans-serif`;
   context.save();

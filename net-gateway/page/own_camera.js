@@ -168,12 +168,13 @@ export class OwnCamera {
     if (content?.kind !== "prediction") return;
     this.offsetUs = timeUs - content.prediction.capture_time_us;
     // As if its sequence were the number that the picture has here, and its times of this clock.
-    const hands = content.prediction.hands.map((hand) =>
-      hand.steady === undefined
-        ? hand
-        : { ...hand, steady: { ...hand.steady, since_us: hand.steady.since_us + this.offsetUs } },
-    );
-    const own = { ...content.prediction, hands, sequence: number, capture_time_us: timeUs };
+    const translated = (item) =>
+      item?.steady === undefined
+        ? item
+        : { ...item, steady: { ...item.steady, since_us: item.steady.since_us + this.offsetUs } };
+    const hands = content.prediction.hands.map(translated);
+    const scene = translated(content.prediction.scene);
+    const own = { ...content.prediction, hands, scene, sequence: number, capture_time_us: timeUs };
     this.handlers.prediction(own, timeUs);
   }
 

@@ -6,6 +6,7 @@
 //! - `shownSequence`: sequence of the frame on the canvas, or `null`;
 //! - `overlaySequence`: sequence of the prediction drawn on it as its own, or `null`;
 //! - `overlayHands`: that prediction's hands, as they came, or `[]`;
+//! - `overlayScene`: what it says of the whole frame, as it came, or `null`;
 //! - `framesShown`: frames drawn since the page was opened;
 //! - `reconnects`: times that a lost connection came back;
 //! - `camera`: the own camera: its `state`, the `source` that it is pushed to or `null`, and how many
@@ -28,6 +29,9 @@ export function exposeProbe({ connection, stage, source, own }) {
     },
     get overlayHands() {
       return structuredClone(stage.drawn.overlay?.hands ?? []);
+    },
+    get overlayScene() {
+      return structuredClone(stage.drawn.overlay?.scene ?? null);
     },
     get framesShown() {
       return stage.framesDrawn;

@@ -5,6 +5,7 @@
 //! screen refresh at most, and only when something changed. `drawn` always tells of what is on the
 //! canvas, never of what is going to be.
 
+import { itemsOf } from "./gestures.js";
 import { drawHands } from "./overlay.js";
 
 /** Most canvas pixels per side; a larger screen is drawn more coarsely. */
@@ -132,12 +133,12 @@ export class Stage {
   drawOverlay(area) {
     if (!this.hasHands) return null;
     if (this.own !== null && this.own.sequence === this.frame.sequence) {
-      drawHands(this.context, this.own.hands, area, { mirror: this.isMirrored, olderMs: null });
+      drawHands(this.context, itemsOf(this.own), area, { mirror: this.isMirrored, olderMs: null });
       return this.own;
     }
     if (this.older !== null) {
       const olderMs = (this.frame.captureTimeUs - this.older.capture_time_us) / 1000;
-      drawHands(this.context, this.older.hands, area, { mirror: this.isMirrored, olderMs });
+      drawHands(this.context, itemsOf(this.older), area, { mirror: this.isMirrored, olderMs });
     }
     return null;
   }

@@ -2,6 +2,8 @@
 //!
 //! Pure; used by every panel. It never touches the document.
 
+import { WHOLE_FRAME } from "./gestures.js";
+
 /** A number with one decimal below 100, or a dash when there is none. */
 export function number(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
@@ -39,10 +41,10 @@ export function percent(share) {
   return `${Math.round(Math.min(1, Math.max(0, share)) * 100)} %`;
 }
 
-/** "right hand", "left hand", or the word as it came. */
+/** "right hand", "left hand", "whole picture", or the word as it came. */
 export function hand(handedness) {
   if (handedness === "Right" || handedness === "Left") return `${handedness.toLowerCase()} hand`;
-  return handedness;
+  return handedness === WHOLE_FRAME ? "whole picture" : handedness;
 }
 
 /** The same with a capital letter. */

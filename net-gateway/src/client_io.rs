@@ -5,7 +5,7 @@
 //! until it is flushed: whoever has sent something and then waits must flush.
 
 use crate::guarded_io::GuardedIo;
-use crate::hub::ConnectionCounters;
+use crate::limits::ConnectionCounters;
 use crate::tls::greeting::FIRST_BYTE;
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -5,7 +5,7 @@
 //! all of them.
 
 use crate::cut::Cut;
-use crate::hub::ConnectionCounters;
+use crate::limits::ConnectionCounters;
 use crate::socket::Socket;
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};

@@ -6,7 +6,7 @@
 //! - [`notice`]: the picture that viewers see while a source gives none; [`drawing`]: on what.
 //! - [`rendition`]: the same pictures smaller, or with the hands drawn in.
 //! - [`hub`]: what pump and clients share: [`source_feed`] and [`picture_feed`],
-//!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`stopping`].
+//!   [`prediction_feed`], [`status_feed`], [`clients`] and [`client_record`], [`limits`], [`stopping`].
 //! - [`rtp`]: a source as datagrams.
 //! - [`push`]: frames from clients, on their way into the segment.
 //! - [`server`], [`accept`], [`per_address`], [`socket`], [`guarded_io`], [`cut`], [`client_io`]: the
@@ -35,6 +35,7 @@ pub mod guarded_io;
 pub mod http;
 pub mod hub;
 pub mod jpeg;
+pub mod limits;
 pub mod notice;
 pub mod orders;
 pub mod per_address;

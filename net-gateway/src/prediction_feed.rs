@@ -267,6 +267,7 @@ mod tests {
             model: [1; 32],
             detected: false,
             looks: 0,
+            scene: None,
             hands: Vec::new(),
             lost: Vec::new(),
         }

@@ -15,6 +15,7 @@ use crate::rendition::Studio;
 use crate::source_feed::SourceFeed;
 use crate::traffic::{Figures, TrafficWindow};
 use shm_layout::control::BoxStatus;
+use shm_layout::demand::Demand;
 use shm_layout::prediction::{PredictionReader, PredictionSlot};
 use shm_layout::ring::{FrameLease, Subscriber};
 use shm_layout::segment::PlaceError;
@@ -44,6 +45,7 @@ struct SourcePump<'s> {
     index: usize,
     feed: Arc<SourceFeed>,
     frames: Subscriber<'s>,
+    demand: Demand<'s>,
     predictions: PredictionReader<'s>,
     in_order: InOrder,
     steadier: Steadier,
@@ -71,6 +73,7 @@ impl<'s> Pump<'s> {
                 index,
                 feed: Arc::clone(feed),
                 frames: segment.subscriber(index, place)?,
+                demand: segment.demand(index)?,
                 predictions,
                 in_order: InOrder::new(wait_max, steadier.newest()),
                 steadier,
@@ -143,6 +146,7 @@ impl SourcePump<'_> {
             self.rest();
             return false;
         }
+        self.demand.ask(now);
         let Some(lease) = self.frames.lease_latest(self.offered) else {
             return false;
         };

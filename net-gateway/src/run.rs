@@ -9,7 +9,8 @@
 use crate::access::Access;
 use crate::clients::ClientLimits;
 use crate::gatekeeper::Gatekeeper;
-use crate::hub::{Hub, Limits};
+use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::pump::Pump;
 use crate::push::reports::Reports;
 use crate::push::{Desk, Press};
@@ -91,10 +92,10 @@ pub fn run(worker: &Worker) -> Result<(), WorkerFailure> {
         // Its end is told by dropping it.
         let (_watching, end) = channel();
         if let Some(keeper) = keeper {
-            let tell = |info| {
-                worker.send(FromWorker::Certificate(info));
+            let tell = |report| {
+                worker.send(FromWorker::Certificate(report));
             };
-            tell(keeper.info());
+            tell(keeper.report());
             std::thread::Builder::new()
                 .name("certificate".to_owned())
                 .stack_size(STACK_BYTES)
@@ -221,7 +222,8 @@ fn report(hub: &Hub, figures: Figures) -> TrafficReport {
 /// The certificate, if clients are to begin with TLS.
 fn keeper(assignment: &GatewayAssignment) -> Result<Option<Arc<Keeper>>, WorkerFailure> {
     let keeper = assignment.tls.as_ref().map(|files| {
-        let keeper = Keeper::new(files, tls::provider());
+        let may_lack = assignment.may_lack_certificate;
+        let keeper = Keeper::new(files, tls::provider(), may_lack);
         keeper.map(Arc::new).map_err(|error| {
             // Not for good: the supervisor has seen it whole, and it may be replaced just now.
             WorkerFailure::new(ExitReason::Unavailable, error.to_string()).hint(error.hint())

@@ -46,6 +46,7 @@ struct Doors {
     http: (Listener, Option<Greeter>),
     wire: (Listener, Option<Greeter>),
     http_unix: Option<Listener>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl Doors {
@@ -60,6 +61,7 @@ impl Doors {
             http: (Listener::from_tcp(listeners.http)?, http),
             wire: (Listener::from_tcp(listeners.wire)?, wire),
             http_unix: listeners.http_unix.map(Listener::from_unix).transpose()?,
+            keeper: listeners.keeper,
         })
     }
 }
@@ -122,7 +124,13 @@ async fn serve_listeners(hub: Arc<Hub>, doors: Doors) {
     };
     let redirect = {
         let hub = Arc::clone(&hub);
-        move |io: ClientIo| plain::redirect(Arc::clone(&hub), io)
+        let keeper = doors.keeper;
+        move |io: ClientIo| {
+            let is_there = keeper
+                .as_ref()
+                .is_none_or(|keeper| keeper.has_certificate());
+            plain::redirect(Arc::clone(&hub), io, is_there)
+        }
     };
     let http_door = |greeter: Option<Greeter>| Door {
         refusal: http::connection_refusal(&limits),

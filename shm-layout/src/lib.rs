@@ -4,6 +4,7 @@
 //! - [`ring`]: one ring of frames per source, one publisher, many subscribers, no lock.
 //! - [`prediction_slot`]: the latest prediction of a source and a short history of them.
 //! - [`process_table`]: who is attached, its heartbeat and its counters.
+//! - [`demand`]: whether somebody needs every frame of a source.
 //! - [`wakeup`]: how a process learns that there is something new.
 //! - [`control`]: the messages between supervisor and workers; [`exit`]: what an exit code means.
 //! - [`worker`]: the few lines with which every worker attaches, beats and drains.
@@ -28,6 +29,8 @@ pub mod clock;
 #[cfg(not(loom))]
 pub mod control;
 #[cfg(not(loom))]
+pub mod demand;
+#[cfg(not(loom))]
 pub mod exit;
 #[cfg(not(loom))]
 pub mod frame;
@@ -47,7 +50,7 @@ pub use clock::{MonotonicNs, wall_us};
 #[cfg(not(loom))]
 pub use frame::{FrameMeta, PixelFormat};
 #[cfg(not(loom))]
-pub use prediction::{Hand, Label, Prediction};
+pub use prediction::{Hand, Label, Prediction, Scene};
 #[cfg(not(loom))]
 pub use segment::Segment;
 

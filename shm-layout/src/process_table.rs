@@ -114,11 +114,13 @@ pub enum Counter {
     CorruptFrames = 11,
     /// Messages to the supervisor dropped because it did not read.
     DroppedReports = 12,
+    /// Frames not published because nobody needed all of them.
+    NotNeeded = 13,
 }
 
 impl Counter {
     /// All counters with their metric names.
-    pub const ALL: [(Self, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str); 14] = [
         (Self::Published, "published"),
         (Self::NoFrameSlot, "no_frame_slot"),
         (Self::Oversize, "oversize"),
@@ -132,6 +134,7 @@ impl Counter {
         (Self::Detections, "detections"),
         (Self::CorruptFrames, "corrupt_frames"),
         (Self::DroppedReports, "dropped_reports"),
+        (Self::NotNeeded, "not_needed"),
     ];
 }
 

@@ -159,6 +159,7 @@ fn prediction(sequence: u64) -> Prediction {
         model: [sequence as u8; 32],
         detected: true,
         looks: 0,
+        scene: None,
         hands: Vec::new(),
         lost: Vec::new(),
     }

@@ -26,6 +26,7 @@ const EXAMPLES: &str = "Examples:
   supervisor status --json | jq .state
   supervisor restart capture/cam0
   supervisor reload                                   after wigwag.toml was changed
+  supervisor teach wave --seconds 5 --reload          a gesture of your own
   supervisor predict hand.jpg";
 
 /// One verb each.
@@ -40,7 +41,7 @@ pub enum Command {
         /// The unit, as `status` names it; `capture` or `infer` means all of that kind
         unit: String,
     },
-    /// Read the configuration again and apply what changed, to the units that it concerns only
+    /// Read the configuration again and apply what changed, where it changed
     Reload,
     /// Show the units, sources and addresses of the running box
     Status {
@@ -48,9 +49,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show where the page is, also as a QR code for phones, and its certificate's fingerprint
+    /// Show where the page is, with a QR code for phones, and its certificate's fingerprint
     Address,
-    /// Check the configuration and show each value with where it came from
+    /// Check the configuration and its model, and show each value with where it came from
     CheckConfig(Settings),
     /// Show what is kept of a process that died: the latest, or the one with that ID
     Postmortem {
@@ -70,7 +71,7 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Find what will hurt a box here, and how to mend it; exit code 69 if it could not start
+    /// Find what will hurt a box here, and how to mend it (exit code 69: it cannot start)
     Doctor {
         /// As JSON
         #[arg(long)]
@@ -98,8 +99,98 @@ pub enum Command {
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<PathBuf>,
     },
-    /// Count how often labelled pictures or clips are recognised: per class, confusions, time
+    /// Count how often labelled pictures or clips are recognised, per class, with confusions
     Eval(Evaluation),
+    /// Learn a gesture of your own from a source of the running box, or from pictures
+    Teach(Lesson),
+    /// Remove a gesture that was taught
+    Forget {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Reload the running box, so that it forgets it too
+        #[arg(long)]
+        reload: bool,
+        /// The configuration whose gestures are meant, instead of the running box's
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// List the gestures of the model and those that were taught
+    Gestures {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// The configuration whose gestures are meant, instead of the running box's
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// What is taught, and from where.
+#[derive(Debug, Args)]
+pub struct Lesson {
+    /// Name of the gesture: letters, digits, `-` and `_`, up to 24 bytes
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Source of the running box that shows it [default: the only one]
+    #[arg(long, value_name = "NAME", conflicts_with = "pictures")]
+    pub source: Option<String>,
+    /// How long to look, in seconds, 1 to 60 [default: 5]
+    #[arg(long, value_name = "N", conflicts_with = "pictures")]
+    seconds: Option<u64>,
+    /// Learn from that hand, for that hand alone: left, right, any [default: any]
+    #[arg(long, value_name = "SIDE")]
+    hand: Option<String>,
+    /// Learn from the JPEG and PNG pictures in this folder instead, each with one hand
+    #[arg(long, value_name = "FOLDER")]
+    pub pictures: Option<PathBuf>,
+    /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
+    #[arg(long, value_name = "PARTS", requires = "pictures")]
+    margin: Option<f32>,
+    /// Learn from what was taught under this name before, too
+    #[arg(long, conflicts_with = "replace")]
+    add: bool,
+    /// Learn what was taught under this name anew
+    #[arg(long)]
+    replace: bool,
+    /// Reload the running box, so that it knows it at once
+    #[arg(long)]
+    pub reload: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The configuration whose gestures are meant, instead of the running box's
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Lesson {
+    /// What infer-worker is to be told, beside its models and the source.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = Vec::new();
+        let mut say = |option: &str, value: Option<OsString>| {
+            if let Some(value) = value {
+                arguments.extend([option.into(), value]);
+            }
+        };
+        let seconds = self.seconds.map(|seconds| seconds.to_string().into());
+        say("--seconds", seconds);
+        say("--hand", self.hand.clone().map(Into::into));
+        say("--pictures", self.pictures.clone().map(Into::into));
+        say(
+            "--margin",
+            self.margin.map(|margin| margin.to_string().into()),
+        );
+        let flags = [
+            ("--add", self.add),
+            ("--replace", self.replace),
+            ("--json", self.json),
+        ];
+        let given = flags.iter().filter(|(_, given)| *given);
+        arguments.extend(given.map(|(flag, _)| OsString::from(flag)));
+        arguments.extend(["--".into(), self.name.clone().into()]);
+        arguments
+    }
 }
 
 /// What is evaluated, and how the result is told.
@@ -111,10 +202,13 @@ pub struct Evaluation {
     /// Room added around each picture, in parts of its longer side, 0 to 4; for tight crops
     #[arg(long, value_name = "PARTS")]
     margin: Option<f32>,
+    /// Frames a second of clips whose labels do not say it, 0.1 to 240 [default: 15]
+    #[arg(long, value_name = "NUMBER")]
+    fps: Option<f64>,
     /// As JSON
     #[arg(long)]
     json: bool,
-    /// Write the confusion matrix to this file, as PNG
+    /// Write the confusion matrix and the events of clips to this file, as PNG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
     /// A folder of pictures for each class, or clips, each with a labels.json
@@ -128,6 +222,9 @@ impl Evaluation {
         let mut arguments: Vec<OsString> = Vec::new();
         if let Some(margin) = self.margin {
             arguments.extend(["--margin".into(), margin.to_string().into()]);
+        }
+        if let Some(fps) = self.fps {
+            arguments.extend(["--fps".into(), fps.to_string().into()]);
         }
         if let Some(picture) = &self.picture {
             arguments.extend(["--picture".into(), picture.into()]);
@@ -211,6 +308,8 @@ mod tests {
             "--json",
             "--margin",
             "0.5",
+            "--fps",
+            "25",
             "--picture",
             "m.png",
             "-",
@@ -219,7 +318,17 @@ mod tests {
         let Command::Eval(what) = parsed.command else {
             panic!("another verb");
         };
-        let told = ["--margin", "0.5", "--picture", "m.png", "--json", "--", "-"];
+        let told = [
+            "--margin",
+            "0.5",
+            "--fps",
+            "25",
+            "--picture",
+            "m.png",
+            "--json",
+            "--",
+            "-",
+        ];
         assert_eq!(what.arguments(), told);
     }
 

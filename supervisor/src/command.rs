@@ -1,7 +1,7 @@
 //! Carries out one verb of the command line.
 
-use crate::cli::{Command, CommandLine, Credential};
-use crate::config::{self, Options, to_toml};
+use crate::cli::{Command, CommandLine, Credential, Evaluation};
+use crate::config::{self, Config, Infer, Options, to_toml};
 use crate::control_socket::{Reply, Request, ask};
 use crate::credentials::verbs;
 use crate::doctor;
@@ -13,6 +13,7 @@ use crate::probe::{ModelCheck, model_arguments};
 use crate::run;
 use crate::siblings::Siblings;
 use crate::status::to_text;
+use crate::teach;
 use crate::units::Outcome;
 use serde::Serialize;
 use shm_layout::control::{
@@ -46,7 +47,7 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::Reload => reload(&instance),
         Command::Status { json } => status(&instance, json),
         Command::Address => address(&instance),
-        Command::CheckConfig(settings) => check_config(&settings.into()),
+        Command::CheckConfig(settings) => check_config(&instance, &settings.into()),
         Command::Postmortem {
             id,
             list,
@@ -65,8 +66,15 @@ pub fn run(line: CommandLine) -> Result<(), Failure> {
         Command::ListDevices { json } => list_devices(json),
         Command::Token(whom) => print(&verbs::token(&credential(&whom))?),
         Command::Password(whom) => print(&verbs::password(&credential(&whom))?),
-        Command::Predict { config, images } => predict(config, &images),
-        Command::Eval(what) => with_models("eval", what.config.clone(), what.arguments()),
+        Command::Predict { config, images } => predict(&instance, config, &images),
+        Command::Eval(what) => eval(&instance, &what),
+        Command::Teach(lesson) => teach::teach(&instance, &lesson),
+        Command::Forget {
+            name,
+            reload,
+            config,
+        } => teach::forget(&instance, &name, config, reload),
+        Command::Gestures { json, config } => teach::list(&instance, config, json),
     }
 }
 
@@ -79,7 +87,10 @@ fn credential(whom: &Credential) -> verbs::For<'_> {
 }
 
 /// Asks the running box of the instance.
-fn question(instance: &Instance, request: &Request) -> Result<(Reply, UnixStream), Failure> {
+pub(crate) fn question(
+    instance: &Instance,
+    request: &Request,
+) -> Result<(Reply, UnixStream), Failure> {
     let files = RuntimeFiles::open(instance)?;
     let (reply, stream) = ask(&files.socket(), request).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Failure::NotRunning {
@@ -212,7 +223,7 @@ fn restart(instance: &Instance, unit: &str) -> Result<(), Failure> {
     }
 }
 
-fn reload(instance: &Instance) -> Result<(), Failure> {
+pub(crate) fn reload(instance: &Instance) -> Result<(), Failure> {
     let (Reply::Reloading { number }, _) = question(instance, &Request::Reload)? else {
         return Err(silent(instance, "gives a wrong answer"));
     };
@@ -276,11 +287,13 @@ fn outcome(instance: &Instance, unit: &str, generation: u64) -> Result<Outcome, 
     }
 }
 
-fn check_config(options: &Options) -> Result<(), Failure> {
+fn check_config(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let loaded = config::load(options)?;
-    if loaded.config.infer.backend != Backend::Tract {
-        // Its library is no part of this release: whether it can be used is known on this machine only.
-        ModelCheck::start(&Siblings::find()?, &loaded.config)?.finish()?;
+    // These are of this machine, not of the release: whether they can be used is known here only.
+    let infer = &loaded.config.infer;
+    let is_own = infer.backend != Backend::Tract || !infer.manifest.as_os_str().is_empty();
+    if is_own || teach::is_any(infer, instance) {
+        ModelCheck::start(&Siblings::find()?, &loaded.config, instance)?.finish()?;
     }
     let mut text = to_toml(&loaded.settings);
     if loaded.config.sources.is_empty() {
@@ -303,24 +316,62 @@ fn list_devices(json: bool) -> Result<(), Failure> {
 }
 
 /// Becomes `infer-worker predict`.
-fn predict(config: Option<PathBuf>, images: &[PathBuf]) -> Result<(), Failure> {
+fn predict(
+    instance: &Instance,
+    config: Option<PathBuf>,
+    images: &[PathBuf],
+) -> Result<(), Failure> {
     let images = images.iter().map(|image| image.clone().into_os_string());
-    with_models("predict", config, ["--".into()].into_iter().chain(images))
+    with_models(
+        instance,
+        "predict",
+        config,
+        ["--".into()].into_iter().chain(images),
+    )
 }
 
 /// Becomes infer-worker's `verb` with the models of the configuration.
 fn with_models(
+    instance: &Instance,
     verb: &str,
     config: Option<PathBuf>,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<(), Failure> {
+    become_infer(instance, verb, &configured(config)?.infer, arguments)
+}
+
+/// Evaluates with the models of the configuration, and by its rules for gestures.
+fn eval(instance: &Instance, what: &Evaluation) -> Result<(), Failure> {
+    let config = configured(what.config.clone())?;
+    let rules = serde_json::to_string(&config.steady).map_err(|source| Failure::System {
+        what: "write down the rules of gestures",
+        source: source.into(),
+    })?;
+    let rules = ["--steady".into(), rules.into()];
+    become_infer(
+        instance,
+        "eval",
+        &config.infer,
+        rules.into_iter().chain(what.arguments()),
+    )
+}
+
+fn configured(file: Option<PathBuf>) -> Result<Config, Failure> {
     let options = Options {
-        file: config,
+        file,
         ..Options::default()
     };
-    let infer = config::load(&options)?.config.infer;
+    Ok(config::load(&options)?.config)
+}
+
+fn become_infer(
+    instance: &Instance,
+    verb: &str,
+    infer: &Infer,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<(), Failure> {
     let mut command = Siblings::find()?.command(Role::Infer);
-    command.arg(verb).args(model_arguments(&infer));
+    command.arg(verb).args(model_arguments(infer, instance));
     command.args(["--max-hands".to_owned(), infer.max_hands.to_string()]);
     command.args(arguments);
     Err(Failure::System {
@@ -330,7 +381,7 @@ fn with_models(
 }
 
 /// Writes to standard output; a reader who has seen enough is no error.
-fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::System {
             what: "write to standard output",

@@ -6,6 +6,7 @@
 
 use crate::event::Event;
 use crate::failure::Failure;
+use crate::teach::Models;
 use crate::units::Outcome;
 use serde::{Deserialize, Serialize};
 use shm_layout::control::BoxStatus;
@@ -41,6 +42,8 @@ pub enum Request {
     },
     /// Read the configuration again and apply what changed.
     Reload,
+    /// Which models the box runs with, and where its taught gestures are kept.
+    Models,
     /// How the replacement of a process is doing.
     Outcome {
         /// Name of the unit.
@@ -68,6 +71,8 @@ pub enum Reply {
         /// `number` there.
         number: u64,
     },
+    /// To [`Request::Models`].
+    Models(Models),
     /// To [`Request::Outcome`].
     Outcome(Outcome),
     /// The request cannot be fulfilled.

@@ -61,6 +61,12 @@ pub enum Failure {
         /// Its exit code.
         code: i32,
     },
+    /// A sibling program that worked for this command has told already why it failed.
+    #[error("a worker's program ended with exit code {code}")]
+    Told {
+        /// Its exit code.
+        code: i32,
+    },
     /// Nobody can listen on that address.
     #[error("cannot listen on {address} (`gateway.{key}`)")]
     Listen {
@@ -183,7 +189,7 @@ impl Failure {
             | Self::OpenDoor { .. }
             | Self::Certificate { .. } => ExitReason::Config,
             Self::Answer { .. } => ExitReason::Usage,
-            Self::Refused { code, .. } => {
+            Self::Refused { code, .. } | Self::Told { code } => {
                 return u8::try_from(*code)
                     .ok()
                     .filter(|code| *code != 0)
@@ -205,6 +211,12 @@ impl Failure {
             | Self::Silent { .. } => ExitReason::Unavailable,
         };
         reason as u8
+    }
+
+    /// Whether the user was told already.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::Told { .. })
     }
 
     /// One act that mends it, where that is known.

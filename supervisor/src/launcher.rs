@@ -63,6 +63,8 @@ pub struct Order<'a> {
     pub whose: Whose,
     /// Its work.
     pub work: &'a Work,
+    /// Another process serves until this one is ready.
+    pub is_successor: bool,
 }
 
 /// A running process, or one that is dead and not reaped yet.
@@ -166,6 +168,8 @@ impl<'s> Launcher<'s> {
         if let Assignment::Gateway(gateway) = &mut assignment {
             // Systemd may have passed one that the configuration does not name.
             let listeners = order.work.listeners.as_ref();
+            // While one with a certificate serves, one without has no right to take over.
+            gateway.may_lack_certificate = !order.is_successor;
             gateway.has_http_unix = listeners.is_some_and(|it| it.http_unix().is_some());
         }
         let start = Start {

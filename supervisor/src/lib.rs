@@ -21,6 +21,7 @@
 
 pub mod black_box;
 pub mod certificate;
+pub mod checked_model;
 pub mod cli;
 pub mod command;
 pub mod config;
@@ -58,6 +59,7 @@ pub mod signals;
 pub mod sources;
 pub mod spawn;
 pub mod status;
+pub mod teach;
 pub mod terminal;
 pub mod unit;
 pub mod units;

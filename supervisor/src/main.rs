@@ -20,7 +20,9 @@ fn main() -> ExitCode {
     };
     let terminal = Terminal::get();
     let outcome = command::run(line);
-    if let Err(failure) = &outcome {
+    if let Err(failure) = &outcome
+        && !failure.is_told()
+    {
         let mut text = format!("error: {}\n", failure.in_full());
         if let Some(hint) = failure.hint() {
             text.push_str(&format!("hint: {hint}\n"));

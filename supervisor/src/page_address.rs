@@ -25,7 +25,7 @@ pub fn page(listener: SocketAddr, is_tls: bool) -> String {
 /// The same from the status of a running box.
 #[must_use]
 pub fn of(status: &BoxStatus) -> String {
-    let is_tls = status.tls.is_some();
+    let is_tls = status.has_tls();
     match status.http.parse() {
         Ok(listener) => page(listener, is_tls),
         // There is no gateway.

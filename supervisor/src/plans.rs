@@ -11,7 +11,7 @@ use crate::instance::Instance;
 use crate::units::{UnitPlan, Work};
 use shm_layout::control::{
     AccessRules, Assignment, CaptureAssignment, GatewayAssignment, InferAssignment, Role,
-    RtpAssignment, SourceKind, SourceName,
+    RtpAssignment, SourceKind, SourceName, TaughtGesture,
 };
 use std::path::PathBuf;
 
@@ -22,13 +22,14 @@ const GATEWAY_PLACE: usize = 0;
 /// capture-workers.
 const FIRST_INFER: usize = GATEWAY_PLACE + 2;
 
-/// All units of a box. A source that clients push has none: the gateway publishes it.
+/// All units of a box; `taught` is what its infer-workers know beside their model. A source that clients push has none: the gateway publishes it.
 #[must_use]
 pub fn all(
     instance: &Instance,
     sources: &[SourceConfig],
     infer_workers: usize,
     config: &Config,
+    taught: &[TaughtGesture],
 ) -> Vec<UnitPlan> {
     let first_capture = FIRST_INFER + infer_workers + 1;
     let captured = sources.iter().enumerate();
@@ -41,13 +42,14 @@ pub fn all(
             source: index,
             name: source.name.clone(),
             kind: source.kind.clone(),
+            idle_fps: source.idle_fps,
         })),
     });
     let infer = (0..infer_workers).map(|lane| UnitPlan {
         name: format!("infer/{lane}"),
         role: Role::Infer,
         place: FIRST_INFER + lane,
-        work: Work::from(Assignment::Infer(infer(lane, sources, config))),
+        work: Work::from(Assignment::Infer(infer(lane, sources, config, taught))),
     });
     let gateway = UnitPlan {
         name: "gateway".to_owned(),
@@ -79,7 +81,12 @@ pub fn at_place(work: &Work, place: usize) -> Work {
     moved
 }
 
-fn infer(lane: usize, sources: &[SourceConfig], config: &Config) -> InferAssignment {
+fn infer(
+    lane: usize,
+    sources: &[SourceConfig],
+    config: &Config,
+    taught: &[TaughtGesture],
+) -> InferAssignment {
     let infer = &config.infer;
     let given = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
     InferAssignment {
@@ -90,6 +97,7 @@ fn infer(lane: usize, sources: &[SourceConfig], config: &Config) -> InferAssignm
         gestures: infer.gestures.clone(),
         backend: infer.backend,
         onnxruntime_library: given(&infer.onnxruntime_library),
+        taught: taught.to_vec(),
         max_hands: infer.max_hands as usize,
         idle_fps: infer.idle_fps,
     }
@@ -124,6 +132,7 @@ fn gateway(instance: &Instance, sources: &[SourceConfig], config: &Config) -> Ga
         trusted_proxies: gateway.trusted_proxies.clone(),
         steady: Box::new(config.steady.clone()),
         tls: certificate::files(&config.tls, instance),
+        may_lack_certificate: false,
         has_http_unix: !gateway.http_unix.as_os_str().is_empty(),
         access: access(config),
         rtp: config
@@ -139,12 +148,19 @@ fn access(config: &Config) -> AccessRules {
     AccessRules {
         entries: config.access.clone(),
         anonymous: gateway.allow_anonymous,
-        hosts: gateway.hosts.clone(),
+        hosts: hosts(config),
         failed_attempts_per_minute: gateway.max_failed_logins_per_minute,
         max_sessions: gateway.max_sessions as usize,
         session_idle_s: gateway.session_idle_s,
         session_max_s: gateway.session_max_s,
     }
+}
+
+/// The names that the box answers by: whoever gives it one for its certificate means to use it.
+fn hosts(config: &Config) -> Vec<String> {
+    let of_certificate = config.tls.names.iter().filter(|_| config.tls.enabled);
+    let configured = config.gateway.hosts.iter();
+    configured.chain(of_certificate).cloned().collect()
 }
 
 fn rtp(output: &RtpOutput, sources: &[SourceConfig]) -> RtpAssignment {
@@ -177,7 +193,13 @@ mod tests {
                 ..SourceConfig::demo()
             })
             .collect();
-        let plans = all(&"lab".parse().unwrap(), &sources, 15, &Config::default());
+        let plans = all(
+            &"lab".parse().unwrap(),
+            &sources,
+            15,
+            &Config::default(),
+            &[],
+        );
         let mut places: Vec<usize> = plans.iter().map(|plan| plan.place).collect();
         let leasing = plans.iter().filter(|plan| plan.role != Role::Capture);
         assert!(
@@ -202,6 +224,7 @@ mod tests {
             &[SourceConfig::demo()],
             2,
             &Config::default(),
+            &[],
         );
         let names: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
         assert_eq!(names, ["capture/demo", "infer/0", "infer/1", "gateway"]);
@@ -214,6 +237,7 @@ mod tests {
             &[SourceConfig::demo()],
             2,
             &Config::default(),
+            &[],
         );
         for (_, place) in spare_places(2) {
             for plan in &plans {

@@ -1,9 +1,12 @@
 //! What is asked of the workers' programs before anything starts: are the models whole, which
 //! camera is there, and how large can a frame get. Nothing is opened here; the programs look.
 
+use crate::checked_model::{Answer, CheckedModel};
 use crate::config::{self, Config, Infer, SourceConfig};
 use crate::failure::Failure;
+use crate::instance::Instance;
 use crate::siblings::Siblings;
+use crate::teach;
 use serde::Deserialize;
 use shm_layout::control::{Backend, ModelInfo, PushLimits, Role, SourceKind};
 use shm_layout::exit::ExitReason;
@@ -179,14 +182,18 @@ impl ModelCheck {
     /// # Errors
     ///
     /// [`Failure::System`] if infer-worker cannot be started.
-    pub fn start(siblings: &Siblings, config: &Config) -> Result<Self, Failure> {
+    pub fn start(
+        siblings: &Siblings,
+        config: &Config,
+        instance: &Instance,
+    ) -> Result<Self, Failure> {
         let named = config.steady.named.iter();
         let gestures = named.map(|(name, _)| name.clone()).collect();
         siblings
             .command(Role::Infer)
             .arg("check-model")
             .arg("--json")
-            .args(model_arguments(&config.infer))
+            .args(model_arguments(&config.infer, instance))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -203,7 +210,7 @@ impl ModelCheck {
     ///
     /// [`Failure::Refused`] with what infer-worker says is wrong with the models, or with the gesture
     /// that they do not know.
-    pub fn finish(self) -> Result<ModelInfo, Failure> {
+    pub fn finish(self) -> Result<CheckedModel, Failure> {
         let failed = |source| Failure::System {
             what: "check the models",
             source,
@@ -212,10 +219,11 @@ impl ModelCheck {
         if !output.status.success() {
             return Err(refusal(&output));
         }
-        let model: ModelInfo =
+        let answer: Answer =
             serde_json::from_slice(&output.stdout).map_err(|error| failed(error.into()))?;
-        match unknown_gesture(&self.gestures, &model) {
-            None => Ok(model),
+        let checked = CheckedModel::from(answer);
+        match unknown_gesture(&self.gestures, &checked.info) {
+            None => Ok(checked),
             Some(refusal) => Err(refusal),
         }
     }
@@ -240,9 +248,9 @@ fn unknown_gesture(gestures: &[String], model: &ModelInfo) -> Option<Failure> {
     })
 }
 
-/// The options that tell infer-worker which models to use.
+/// The options that tell infer-worker which models to use, and what was taught beside them.
 #[must_use]
-pub fn model_arguments(config: &Infer) -> Vec<OsString> {
+pub fn model_arguments(config: &Infer, instance: &Instance) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["--profile".into(), config.profile.clone().into()];
     if !config.gestures.is_empty() {
         arguments.extend(["--gestures".into(), config.gestures.clone().into()]);
@@ -256,6 +264,10 @@ pub fn model_arguments(config: &Infer) -> Vec<OsString> {
     if !config.onnxruntime_library.as_os_str().is_empty() {
         let library = config.onnxruntime_library.clone().into();
         arguments.extend(["--onnxruntime-library".into(), library]);
+    }
+    let taught = teach::folder(config, instance);
+    if !taught.as_os_str().is_empty() {
+        arguments.extend(["--taught".into(), taught.into()]);
     }
     arguments
 }
@@ -331,6 +343,7 @@ mod tests {
             profile: "full".to_owned(),
             sha256: String::new(),
             labels: ["None", "Thumb_Up", "Victory"].map(str::to_owned).to_vec(),
+            taught: Vec::new(),
         };
         let check = |name: &str| unknown_gesture(&[name.to_owned()], &model);
         assert!(check("Victory").is_none());

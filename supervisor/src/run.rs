@@ -8,6 +8,7 @@
 
 use crate::black_box::{BlackBox, Store};
 use crate::certificate::Renewal;
+use crate::checked_model::CheckedModel;
 use crate::config::{self, Config, Options};
 use crate::control_socket::{ControlSocket, Reply, Request, ask};
 use crate::failure::Failure;
@@ -27,7 +28,7 @@ use crate::siblings::Siblings;
 use crate::terminal::Terminal;
 use crate::units::Units;
 use crate::{certificate, logging, orphans, page_address, plans, signals, spawn};
-use shm_layout::control::{CertificateInfo, Role};
+use shm_layout::control::{CertificateInfo, Role, TaughtGesture};
 use shm_layout::layout::{Geometry, Layout};
 use shm_layout::segment::SegmentName;
 use std::sync::mpsc::sync_channel;
@@ -57,7 +58,7 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let siblings = Siblings::find()?;
     let name = SegmentName::new(instance.name());
     let left = orphans::look(&name)?;
-    let sources = look_around(&siblings, &config)?;
+    let (sources, taught) = look_around(&siblings, &config, instance)?;
     let certificate = certificate::ensure(&siblings, &config, instance)?;
     let workers = config.infer.worker_count(cores());
     let (mut segment, orphans) = segment_for(name, left, &sources, workers, &config)?;
@@ -68,8 +69,8 @@ pub fn run(instance: &Instance, options: &Options) -> Result<(), Failure> {
     announce(&listeners, certificate.as_ref());
 
     let names: Vec<_> = sources.iter().map(|probed| probed.source.clone()).collect();
-    let setup = Setup::new(&config, names.clone(), workers);
-    let plans = plans::all(instance, &names, workers, &config);
+    let plans = plans::all(instance, &names, workers, &config, &taught);
+    let setup = Setup::new(&config, names.clone(), workers, taught);
     let shared = (config.restart.orphan_grace_ms, config.log.level.clone());
     let sources = names.iter().map(|source| source.name.clone()).collect();
     let black_box = BlackBox::new(Store::configured(&config.black_box, instance), sources);
@@ -132,11 +133,18 @@ fn lock(instance: &Instance, files: &RuntimeFiles) -> Result<InstanceLock, Failu
     })
 }
 
-/// Checks the models and looks at the sources, both at once.
-fn look_around(siblings: &Siblings, config: &Config) -> Result<Vec<Probed>, Failure> {
-    let check = ModelCheck::start(siblings, config)?;
+/// Checks the models and looks at the sources, both at once; gives the sources, and what was taught.
+fn look_around(
+    siblings: &Siblings,
+    config: &Config,
+    instance: &Instance,
+) -> Result<(Vec<Probed>, Vec<TaughtGesture>), Failure> {
+    let check = ModelCheck::start(siblings, config, instance)?;
     let sources = probe::sources(siblings, config);
-    let model = check.finish()?;
+    let CheckedModel {
+        info: model,
+        taught,
+    } = check.finish()?;
     let sources = sources?;
     for Probed {
         source,
@@ -152,7 +160,7 @@ fn look_around(siblings: &Siblings, config: &Config) -> Result<Vec<Probed>, Fail
     }
     let gestures = model.labels.join(", ");
     tracing::info!("model {} ({}): {gestures}", model.name, model.profile);
-    Ok(sources)
+    Ok((sources, taught))
 }
 
 /// The segment: the one that a killed supervisor left, with the workers in it, or a new one.

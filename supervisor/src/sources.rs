@@ -21,6 +21,8 @@ struct Counts {
 #[derive(Debug, Clone)]
 pub struct Source {
     status: SourceStatus,
+    /// As in its configuration.
+    idle_fps: u32,
     since: MonotonicNs,
     counts: Counts,
 }
@@ -38,6 +40,7 @@ impl Source {
             width_px: 0,
             height_px: 0,
             fps: 0.0,
+            is_idle: false,
             measured_fps: 0.0,
             sequence: 0,
             predictions_per_s: 0.0,
@@ -45,6 +48,7 @@ impl Source {
         };
         Self {
             status,
+            idle_fps: config.idle_fps,
             since: now,
             counts: Counts {
                 at: now,
@@ -53,8 +57,9 @@ impl Source {
         }
     }
 
-    /// It is another source under the same name from now on.
+    /// It is another source under the same name from now on, or has another rate while it is idle.
     pub fn becomes(&mut self, config: &SourceConfig) {
+        self.idle_fps = config.idle_fps;
         config.kind.name().clone_into(&mut self.status.kind);
     }
 
@@ -127,6 +132,11 @@ impl Source {
         };
     }
 
+    /// Notes whether somebody needs every frame, as the segment shows it.
+    pub fn note_demand(&mut self, is_needed: bool) {
+        self.status.is_idle = self.idle_fps > 0 && !is_needed;
+    }
+
     /// Frames per second, measured.
     #[must_use]
     pub fn measured_fps(&self) -> f64 {
@@ -197,5 +207,20 @@ mod tests {
         );
         source.count(30, 15, at(3_000));
         assert_eq!(source.status(at(3_000)).measured_fps, 0.0);
+    }
+
+    #[test]
+    fn only_a_source_with_an_idle_rate_is_ever_idle() {
+        let mut source = Source::new(&SourceConfig::demo(), at(0));
+        source.note_demand(false);
+        assert!(!source.status(at(0)).is_idle);
+        source.becomes(&SourceConfig {
+            idle_fps: 5,
+            ..SourceConfig::demo()
+        });
+        source.note_demand(false);
+        assert!(source.status(at(0)).is_idle);
+        source.note_demand(true);
+        assert!(!source.status(at(0)).is_idle);
     }
 }

@@ -16,6 +16,8 @@ pub struct Facts {
     pub starting: bool,
     /// Every unit is ready.
     pub units_ready: bool,
+    /// Clients with TLS get a certificate, if there is TLS.
+    pub lets_in: bool,
 }
 
 /// The state of the whole box.
@@ -26,7 +28,7 @@ pub fn box_state(facts: Facts, sources: impl IntoIterator<Item = SourceState>) -
         BoxState::Stopping
     } else if facts.starting {
         BoxState::Starting
-    } else if facts.units_ready && sources.into_iter().all(serves) {
+    } else if facts.units_ready && facts.lets_in && sources.into_iter().all(serves) {
         BoxState::Ready
     } else {
         BoxState::Degraded
@@ -45,7 +47,10 @@ pub fn missing(status: &BoxStatus) -> String {
     let sources = status.sources.iter();
     let sources = sources.filter(|source| lacks(source.state) && !source.is_pushed());
     let sources = sources.map(|source| format!("source {} {}", source.name, word(source.state)));
-    units.chain(sources).collect::<Vec<_>>().join(", ")
+    let problem = status.tls_problem.iter().filter(|_| status.tls.is_none());
+    let certificate = problem.map(|it| format!("no certificate: {}", it.problem));
+    let all = units.chain(sources).chain(certificate);
+    all.collect::<Vec<_>>().join(", ")
 }
 
 /// The state of the box in one line, with what it lacks.
@@ -92,7 +97,7 @@ pub fn to_text(status: &BoxStatus) -> String {
     let pid = status.pid;
     // Writing into a string cannot fail.
     let _ = writeln!(text, "box {}  {state}  pid {pid}  up {up}", status.instance);
-    let with_tls = if status.tls.is_some() { " (TLS)" } else { "" };
+    let with_tls = if status.has_tls() { " (TLS)" } else { "" };
     let page = page_address::of(status);
     let _ = writeln!(text, "page {page}  wire {}{with_tls}", status.wire);
     if let Some(path) = &status.http_unix {
@@ -101,6 +106,14 @@ pub fn to_text(status: &BoxStatus) -> String {
     if let Some(certificate) = &status.tls {
         let _ = writeln!(text, "certificate SHA-256 {}", certificate.fingerprint);
     }
+    if let Some(problem) = &status.tls_problem {
+        let effect = match status.tls {
+            Some(_) => "its files are not taken",
+            None => "none, and nobody gets in with TLS",
+        };
+        let _ = writeln!(text, "certificate: {effect}: {}", problem.problem);
+        let _ = writeln!(text, "hint: {}", problem.hint);
+    }
     if let Some(model) = &status.model {
         let gestures = model.labels.len();
         let _ = writeln!(
@@ -108,6 +121,9 @@ pub fn to_text(status: &BoxStatus) -> String {
             "model {} ({}), {gestures} labels",
             model.name, model.profile
         );
+        if !model.taught.is_empty() {
+            let _ = writeln!(text, "taught {}", model.taught.join(", "));
+        }
     }
     let _ = writeln!(text, "{}", summary(status));
     let names = status.units.iter().map(|unit| &unit.name);
@@ -171,6 +187,9 @@ fn source_line(source: &SourceStatus) -> String {
         } = source;
         parts.push(format!("{kind} {width_px}x{height_px} {format}"));
         parts.push(format!("{:.1} of {} fps", source.measured_fps, source.fps));
+        if source.is_idle {
+            parts.push("nobody watches".to_owned());
+        }
     }
     parts.push(format!("for {}", age(source.since_ms)));
     if !source.detail.is_empty() {
@@ -202,13 +221,14 @@ fn age(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shm_layout::control::{Role, TrafficReport};
+    use shm_layout::control::{CertificateProblem, Role, TrafficReport};
     use std::collections::BTreeMap;
 
     const READY: Facts = Facts {
         stopping: false,
         starting: false,
         units_ready: true,
+        lets_in: true,
     };
 
     #[test]
@@ -236,6 +256,11 @@ mod tests {
             BoxState::Degraded
         );
         assert_eq!(state(broken, &[SourceState::Live]), BoxState::Degraded);
+        let locked = Facts {
+            lets_in: false,
+            ..READY
+        };
+        assert_eq!(state(locked, &[SourceState::Live]), BoxState::Degraded);
         assert_eq!(
             state(
                 Facts {
@@ -296,6 +321,7 @@ mod tests {
             width_px: 640,
             height_px: 480,
             fps: 30.0,
+            is_idle: false,
             measured_fps: 29.9,
             sequence: 7,
             predictions_per_s: 14.2,
@@ -311,6 +337,7 @@ mod tests {
             wire: "127.0.0.1:8090".to_owned(),
             http_unix: None,
             tls: None,
+            tls_problem: None,
             units: vec![unit()],
             sources: vec![source],
             model: None,
@@ -327,6 +354,15 @@ mod tests {
         broken.units[0].state = UnitState::Failed;
         broken.sources[0].state = SourceState::Lost;
         assert_eq!(missing(&broken), "capture/cam0 failed, source cam0 lost");
+        let mut locked = status.clone();
+        locked.tls_problem = Some(CertificateProblem {
+            problem: "no key".to_owned(),
+            hint: "give one".to_owned(),
+        });
+        assert_eq!(missing(&locked), "no certificate: no key");
+        let told = "page https://127.0.0.1:8080/  wire 127.0.0.1:8090 (TLS)\n\
+                    certificate: none, and nobody gets in with TLS: no key\nhint: give one\n";
+        assert!(to_text(&locked).contains(told), "{}", to_text(&locked));
         let text = to_text(&status);
         let expected = "box lab  ready  pid 7  up 5s\n\
             page http://127.0.0.1:8080/  wire 127.0.0.1:8090\n\

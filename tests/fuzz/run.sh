@@ -29,7 +29,14 @@ limits=(-rss_limit_mb=1024 -malloc_limit_mb=64)
 
 smoke() {
   (cd "$here" && CARGO_TARGET_DIR=$target_dir cargo build --release --locked --bin smoke)
-  exec "$target_dir/release/smoke" "$@"
+  local pid rc=0 left
+  "$target_dir/release/smoke" "$@" &
+  pid=$!
+  wait "$pid" || rc=$?
+  for left in "${TMPDIR:-/tmp}"/wigwag-fuzz-*-"$pid"; do
+    [ ! -e "$left" ] || echo "the input that broke it is in $left" >&2
+  done
+  exit "$rc"
 }
 
 # libjpeg-turbo is compiled with the sanitizer and with coverage too: that is where bytes are read.

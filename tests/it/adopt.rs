@@ -5,7 +5,7 @@ use shm_layout::control::{BoxStatus, UnitState, UnitStatus};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use wigwag_tests::TestBox;
@@ -15,18 +15,9 @@ use wigwag_tests::wait;
 
 const UNITS: [&str; 3] = ["infer/0", "capture/pattern0", "gateway"];
 
-/// A viewer in a thread of its own: the sequence of each frame; ends with its connection.
+/// The sequence of each frame that a viewer gets, while it is connected.
 fn watch(address: &str) -> Receiver<u64> {
-    let mut stream = MultipartStream::open(address, "pattern0");
-    let (seen, sequences) = channel();
-    std::thread::spawn(move || {
-        while let Some(part) = stream.next_part() {
-            if seen.send(part.sequence).is_err() {
-                return;
-            }
-        }
-    });
-    sequences
+    MultipartStream::open(address, "pattern0").into_sequences()
 }
 
 /// Reads on until a sequence above `enough`; it only ever rises. Gives the last one.

@@ -44,29 +44,37 @@ for url in sys.argv[1:]:
 #[test]
 fn gstreamer_reads_the_stream() {
     let test_box = TestBox::start("gstreamer");
-    let location = format!(
-        "location=http://{}/stream/pattern0?width=160",
+    let source = format!(
+        "souphttpsrc is-live=true location=http://{}/stream/pattern0?width=160 ! \
+         multipartdemux ! image/jpeg",
         test_box.http()
     );
+    assert_gstreamer_plays(&test_box, &source, (160, 120));
+    test_box.stop();
+}
+
+/// Decodes 20 JPEGs of that size, which come from the elements of `source`, and sees them move.
+#[track_caller]
+pub fn assert_gstreamer_plays(
+    test_box: &TestBox,
+    source: &str,
+    (width_px, height_px): (usize, usize),
+) {
     let file = test_box.scratch().join("pictures");
-    let sink = format!("location={}", file.display());
     let pipeline = format!(
-        "-q souphttpsrc is-live=true {location} ! multipartdemux ! image/jpeg ! jpegdec ! \
-         identity eos-after=21 ! videoconvert ! video/x-raw,format=RGB ! filesink {sink}"
+        "-q {source} ! jpegdec ! identity eos-after=21 ! videoconvert ! video/x-raw,format=RGB ! \
+         filesink location={}",
+        file.display()
     );
-    let arguments: Vec<&str> = pipeline
-        .split(' ')
-        .filter(|word| !word.is_empty())
-        .collect();
+    let arguments: Vec<&str> = pipeline.split_whitespace().collect();
     let packages = "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good";
     run("gst-launch-1.0", packages, &arguments);
     let pictures = std::fs::read(&file).unwrap();
-    let picture_bytes = 160 * 120 * 3;
+    let picture_bytes = width_px * height_px * 3;
     assert_eq!(pictures.len(), 20 * picture_bytes);
     let mut different: Vec<&[u8]> = pictures.chunks(picture_bytes).collect();
     different.dedup();
     assert!(different.len() >= 15, "the picture does not move");
-    test_box.stop();
 }
 
 /// Goal: VLC plays a stream.

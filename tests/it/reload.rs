@@ -5,12 +5,10 @@ use shm_layout::control::{BoxStatus, ReloadState, ReloadStatus};
 use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 use wigwag_tests::TestBox;
 use wigwag_tests::client::http;
+use wigwag_tests::client::knocking::Knocking;
 use wigwag_tests::client::multipart::{MultipartStream, Part};
 use wigwag_tests::process::signal;
 use wigwag_tests::wait;
@@ -180,28 +178,11 @@ fn configuration_that_cannot_be_applied_changes_nothing() {
 fn key_of_the_gateway_concerns_the_gateway_only() {
     let test_box = start("reload_gateway", PATTERN);
     let before = test_box.status();
-    let done = Arc::new(AtomicBool::new(false));
-    let (is_done, to) = (Arc::clone(&done), before.http.clone());
-    let clients = std::thread::spawn(move || {
-        let (mut connected, mut refused) = (0, Vec::new());
-        while !is_done.load(Ordering::Relaxed) {
-            match TcpStream::connect(&to) {
-                Ok(_) => connected += 1,
-                Err(error) => refused.push(error.to_string()),
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        (connected, refused)
-    });
+    let knocking = Knocking::at(&before.http);
 
     let said = reload(&test_box, &format!("{PATTERN}[gateway]\nmax_clients = 1"));
 
-    done.store(true, Ordering::Relaxed);
-    let (connected, refused) = clients.join().unwrap();
-    assert!(
-        connected > 10 && refused.is_empty(),
-        "{connected} {refused:?}"
-    );
+    knocking.assert_nobody_was_refused();
     let after = test_box.status();
     assert_eq!(replaced(&before, &after), ["gateway"]);
     assert_eq!(after.http, before.http);

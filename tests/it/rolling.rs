@@ -3,14 +3,11 @@
 
 use shm_layout::control::{BoxState, UnitState};
 use std::collections::HashSet;
-use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
-use std::time::Duration;
 use wigwag_tests::TestBox;
 use wigwag_tests::client::events::EventStream;
 use wigwag_tests::client::http;
+use wigwag_tests::client::knocking::Knocking;
 use wigwag_tests::client::multipart::MultipartStream;
 use wigwag_tests::process::signal;
 use wigwag_tests::wait;
@@ -83,19 +80,7 @@ fn infer_worker_is_succeeded_while_it_serves() {
 fn gateway_is_succeeded_and_nobody_is_refused() {
     let test_box = TestBox::start("roll_gateway");
     let address = test_box.http();
-    let done = Arc::new(AtomicBool::new(false));
-    let (is_done, to) = (Arc::clone(&done), address.clone());
-    let clients = std::thread::spawn(move || {
-        let (mut connected, mut refused) = (0, Vec::new());
-        while !is_done.load(Ordering::Relaxed) {
-            match TcpStream::connect(&to) {
-                Ok(_) => connected += 1,
-                Err(error) => refused.push(error.to_string()),
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        (connected, refused)
-    });
+    let knocking = Knocking::at(&address);
     let mut newest = 0;
     for _ in 0..3 {
         let before = test_box.unit("gateway");
@@ -108,12 +93,7 @@ fn gateway_is_succeeded_and_nobody_is_refused() {
         assert!(sequence > newest, "{sequence} came after {newest}");
         newest = sequence;
     }
-    done.store(true, Ordering::Relaxed);
-    let (connected, refused) = clients.join().unwrap();
-    assert!(
-        connected > 10 && refused.is_empty(),
-        "{connected} {refused:?}"
-    );
+    knocking.assert_nobody_was_refused();
     assert_eq!(test_box.processes().len(), 1 + 3, "predecessors are left");
     assert_eq!(http::get(&address, "/readyz").status, 200);
     test_box.stop();

@@ -17,7 +17,7 @@ for mutant in $(sed -n 's/^\(mutant-[a-z-]*\) = .*/\1/p' shm-layout/Cargo.toml);
     echo "FAIL $mutant: no model noticed it"
     failed=$((failed + 1))
   elif grep -q "^thread '.*' .*panicked at" "${TMPDIR:-/tmp}/wigwag-$mutant.log"; then
-    models=$(sed -n "s/^thread '\([a-z_]*\)'.*/\1/p" "${TMPDIR:-/tmp}/wigwag-$mutant.log" | sort -u | paste -s -d ' ')
+    models=$(sed -n "s/^thread '\([a-z_:]*\)'.*/\1/p" "${TMPDIR:-/tmp}/wigwag-$mutant.log" | sort -u | paste -s -d ' ')
     echo "PASS $mutant: caught by $models"
     passed=$((passed + 1))
   else

@@ -1,5 +1,5 @@
-//! A model that every check passes and that fails at work: the models of this repository with
-//! another palm detector, written here as an ONNX file by hand.
+//! Models that every check passes and that fail at work, written here as ONNX files by hand: the models
+//! of this repository with another palm detector, and a classifier that gives no number.
 //!
 //! Upstream: the tests of new models. The file is a real one that the real runtime loads.
 
@@ -42,6 +42,69 @@ pub fn write(folder: &Path, fails: Fails) -> PathBuf {
     let text = text.replace("name = \"mediapipe-hands\"", "name = \"other-hands\"");
     std::fs::write(&manifest, text).expect("the manifest can be written");
     manifest
+}
+
+/// Writes a classifier over whole frames, of two labels, into `folder`, which is made, and gives its
+/// manifest. Of a picture that is not even its values are no numbers: the logarithm of what is negative.
+///
+/// # Panics
+///
+/// If it cannot be written.
+#[must_use]
+pub fn without_numbers(folder: &Path) -> PathBuf {
+    std::fs::create_dir(folder).expect("a folder can be made");
+    let network = folder.join("own.onnx");
+    std::fs::write(&network, evenness()).expect("a file can be written");
+    let manifest = folder.join("manifest.toml");
+    let digest = sha256(&network);
+    let text = format!(
+        r#"format = 1
+name = "without-numbers"
+licence = "none"
+[classifier]
+file = "own.onnx"
+sha256 = "{digest}"
+sees = "frame"
+input = {{ name = "image", shape = [1, 3, 24, 32] }}
+layout = "NCHW"
+colours = "RGB"
+output = {{ name = "logits", shape = [1, 2] }}
+scores = "sigmoid"
+labels = ["even", "None"]
+"#
+    );
+    std::fs::write(&manifest, text).expect("the manifest can be written");
+    manifest
+}
+
+/// `log(limit - (brightest - darkest))`, twice.
+fn evenness() -> Vec<u8> {
+    let mut graph = Message::default();
+    let flat = Some(("keepdims", 0));
+    for (operator, inputs, output, attribute) in [
+        ("ReduceMax", &["image"][..], "brightest", flat),
+        ("ReduceMin", &["image"], "darkest", flat),
+        ("Sub", &["brightest", "darkest"], "spread", None),
+        ("Sub", &["limit", "spread"], "left", None),
+        ("Log", &["left"], "log", None),
+        ("Add", &["log", "zeros"], "logits", None),
+    ] {
+        graph.message(1, node(operator, inputs, output, attribute));
+    }
+    graph.text(2, "evenness");
+    graph.message(5, tensor("limit", FLOAT, &[], &f32::to_le_bytes(0.05)));
+    graph.message(5, tensor("zeros", FLOAT, &[1, 2], &[0; 8]));
+    graph.message(11, port("image", &[1, 3, 24, 32]));
+    graph.message(12, port("logits", &[1, 2]));
+    model(graph)
+}
+
+fn model(graph: Message) -> Vec<u8> {
+    let mut operators = Message::default();
+    operators.text(1, "").number(2, 11);
+    let mut model = Message::default();
+    model.number(1, 6).message(7, graph).message(8, operators);
+    model.0
 }
 
 fn sha256(path: &Path) -> String {
@@ -91,11 +154,7 @@ fn palm_detector(fails: Fails) -> Vec<u8> {
     graph.message(11, port("input_1", &[1, 192, 192, 3]));
     graph.message(12, port("Identity", &boxes));
     graph.message(12, port("Identity_1", &logits));
-    let mut operators = Message::default();
-    operators.text(1, "").number(2, 11);
-    let mut model = Message::default();
-    model.number(1, 6).message(7, graph).message(8, operators);
-    model.0
+    model(graph)
 }
 
 /// Element types. Source: onnx.proto, `TensorProto.DataType`.

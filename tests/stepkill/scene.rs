@@ -59,6 +59,7 @@ fn prediction(sequence: u64) -> Prediction {
         model: [sequence as u8; 32],
         detected: false,
         looks: 0,
+        scene: None,
         hands: Vec::new(),
         lost: Vec::new(),
     }

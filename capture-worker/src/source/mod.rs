@@ -55,6 +55,26 @@ pub struct FrameTarget<'a> {
     pub sequence: Sequence,
     /// When to give up waiting and return [`FrameOutcome::Nothing`].
     pub deadline: MonotonicNs,
+    /// Asked for each frame that came, before it is copied or drawn.
+    pub gate: &'a mut dyn Gate,
+}
+
+/// Says which frames are published.
+pub trait Gate: std::fmt::Debug {
+    /// Whether the frame that was captured at that time is; else it is [`FrameOutcome::NotNeeded`].
+    fn lets_through(&mut self, captured: MonotonicNs) -> bool;
+}
+
+/// Lets every frame through.
+#[cfg(test)]
+#[derive(Debug)]
+pub struct EveryFrame;
+
+#[cfg(test)]
+impl Gate for EveryFrame {
+    fn lets_through(&mut self, _captured: MonotonicNs) -> bool {
+        true
+    }
 }
 
 /// What came of asking for a frame.
@@ -64,6 +84,11 @@ pub enum FrameOutcome {
     Frame(FilledFrame),
     /// Nothing came before the deadline.
     Nothing,
+    /// A frame came that the gate did not let through.
+    NotNeeded {
+        /// The source's own number of it.
+        driver_sequence: u64,
+    },
     /// A frame came that must not be shown.
     Bad(BadFrame),
     /// The source is gone; open it again.

@@ -2,15 +2,15 @@
 //!
 //! Neighbours: the command line calls [`run`]; the frames go through the same
 //! [`Pipeline`] as those of a camera, each with the prediction of the
-//! frame before. It serves people and tests, never a running box.
+//! frame before ([`walk`]). It serves people and tests, never a running box.
 
 pub mod reference;
 pub mod score;
 
+use crate::events::{FPS, walk};
 use crate::fractions::to_pixels;
-use crate::hand::identity;
-use crate::image::ImageError;
 use crate::image::mjpeg::Clip;
+use crate::image::{ImageError, Size};
 use crate::model::RunError;
 use crate::pipeline::{Outcome, Pipeline};
 use nix::time::{ClockId, clock_gettime};
@@ -65,9 +65,9 @@ pub fn run(
     clip: &[u8],
     reference: &Reference,
 ) -> Result<Report, AgreeError> {
-    let frames: Vec<&[u8]> = Clip::new(clip).collect();
-    if frames.len() != reference.frames.len() {
-        let (clip, reference) = (frames.len(), reference.frames.len());
+    let (frames, expected) = (Clip::new(clip).count(), reference.frames.len());
+    if frames != expected {
+        let (clip, reference) = (frames, expected);
         return Err(AgreeError::Length { clip, reference });
     }
     let mut report = Report {
@@ -75,33 +75,21 @@ pub fn run(
         tracked_ms: Vec::new(),
         detected_ms: Vec::new(),
     };
-    let mut previous: Option<Prediction> = None;
-    for (index, (frame, expected)) in frames.iter().zip(&reference.frames).enumerate() {
-        let sequence = index as u64 + 1;
-        let started = cpu_time();
-        pipeline
-            .load_jpeg(frame, previous.as_ref(), sequence)
-            .map_err(|cause| AgreeError::Frame {
-                frame: index + 1,
-                cause,
-            })?;
-        let outcome = pipeline.recognize()?;
-        let ms = cpu_time().saturating_sub(started).as_secs_f32() * 1e3;
-        if outcome.detected {
-            report.detected_ms.push(ms);
+    let fps = reference.fps.unwrap_or(FPS);
+    walk::<AgreeError>(pipeline, clip, fps, |step| {
+        let frame = step.frame as usize;
+        let seen = step.seen;
+        let seen = seen.map_err(|cause| AgreeError::Frame { frame, cause })?;
+        let times = if seen.detected {
+            &mut report.detected_ms
         } else {
-            report.tracked_ms.push(ms);
-        }
-        let answers: Vec<Answer> = outcome
-            .hands
-            .iter()
-            .map(|hand| answer(hand, &outcome))
-            .collect();
-        report.agreement.add(expected, &answers);
-        let mut now = prediction(sequence, outcome);
-        identity::carry(previous.as_ref(), &mut now);
-        previous = Some(now);
-    }
+            &mut report.tracked_ms
+        };
+        times.push(step.ms);
+        let answers: Vec<Answer> = seen.hands.iter().map(|hand| answer(hand, seen)).collect();
+        report.agreement.add(&reference.frames[frame - 1], &answers);
+        Ok(())
+    })?;
     Ok(report)
 }
 
@@ -112,9 +100,13 @@ pub(crate) fn cpu_time() -> Duration {
     clock.map_or(Duration::ZERO, Duration::from)
 }
 
-fn answer(hand: &Hand, outcome: &Outcome) -> Answer {
+fn answer(hand: &Hand, prediction: &Prediction) -> Answer {
+    let frame = Size {
+        width_px: prediction.width_px as usize,
+        height_px: prediction.height_px as usize,
+    };
     Answer {
-        landmarks: to_pixels(hand, outcome.frame),
+        landmarks: to_pixels(hand, frame),
         gesture: hand.gesture.as_str().to_owned(),
         handedness: if hand.right_probability >= 0.5 {
             "Right"
@@ -139,6 +131,7 @@ pub(crate) fn prediction(sequence: u64, outcome: Outcome) -> Prediction {
         model: [0; 32],
         detected: outcome.detected,
         looks: outcome.looks,
+        scene: outcome.scene,
         hands: outcome.hands,
         lost: Vec::new(),
     }

@@ -21,14 +21,22 @@ pub struct ReferenceHand {
 /// The hands of every frame, in order.
 #[derive(Debug, Clone)]
 pub struct Reference {
+    /// Frames a second, if the file says so.
+    pub fps: Option<f64>,
     /// One entry per frame.
     pub frames: Vec<Vec<ReferenceHand>>,
 }
 
 /// A reference file that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("not a reference (expected a list of hands per frame, or labels with `frames`): {0}")]
+#[error("not a reference (expected hands per frame, labels with `frames`, or `gestures`): {0}")]
 pub struct ReferenceError(String);
+
+impl ReferenceError {
+    pub(crate) fn new(told: String) -> Self {
+        Self(told)
+    }
+}
 
 #[derive(Deserialize)]
 struct RecordedHand {
@@ -39,6 +47,7 @@ struct RecordedHand {
 
 #[derive(Deserialize)]
 struct Labels {
+    fps: Option<f64>,
     frames: Vec<LabelledFrame>,
 }
 
@@ -57,19 +66,17 @@ impl Reference {
     /// [`ReferenceError`] when the text is neither.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         let wrong = |error: serde_json::Error| ReferenceError(error.to_string());
-        let frames = if text.trim_start().starts_with('[') {
+        if text.trim_start().starts_with('[') {
             let recorded: Vec<Vec<RecordedHand>> = serde_json::from_str(text).map_err(wrong)?;
             let hands = |hands: Vec<RecordedHand>| hands.into_iter().map(recorded_hand).collect();
-            recorded.into_iter().map(hands).collect::<Result<_, _>>()?
-        } else {
-            let labels: Labels = serde_json::from_str(text).map_err(wrong)?;
-            labels
-                .frames
-                .into_iter()
-                .map(labelled_hands)
-                .collect::<Result<_, _>>()?
-        };
-        Ok(Self { frames })
+            let frames = recorded.into_iter().map(hands).collect::<Result<_, _>>()?;
+            return Ok(Self { fps: None, frames });
+        }
+        let labels: Labels = serde_json::from_str(text).map_err(wrong)?;
+        let fps = labels.fps.filter(|fps| (0.1..=240.0).contains(fps));
+        let frames = labels.frames.into_iter().map(labelled_hands);
+        let frames = frames.collect::<Result<_, _>>()?;
+        Ok(Self { fps, frames })
     }
 }
 

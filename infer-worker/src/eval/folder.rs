@@ -3,7 +3,8 @@
 //! Neighbours: [`super::run`] looks at what is found here. Names and files are input: links are
 //! followed as the user made them, sizes are checked before anything is read.
 
-use crate::agree::reference::{Reference, ReferenceError};
+use super::labels::Labels;
+use crate::agree::reference::ReferenceError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -74,8 +75,8 @@ pub struct Class {
 pub struct LabelledClip {
     /// A file of concatenated JPEGs.
     pub path: PathBuf,
-    /// What they show, frame by frame.
-    pub labels: Reference,
+    /// What it shows.
+    pub labels: Labels,
 }
 
 /// What a folder holds.
@@ -141,7 +142,7 @@ fn clip_in(folder: &Path) -> Result<Option<LabelledClip>, FolderError> {
         return Err(FolderError::Clips { folder, found });
     };
     let text = read(&path, LABELS_BYTES_MAX)?;
-    let labels = Reference::parse(&String::from_utf8_lossy(&text))
+    let labels = Labels::parse(&String::from_utf8_lossy(&text))
         .map_err(|cause| FolderError::Labels { path, cause })?;
     Ok(Some(LabelledClip {
         path: clip.clone(),

@@ -1,27 +1,31 @@
 //! `eval`: how often the recogniser is right about pictures or clips that carry labels.
 //!
-//! Neighbours: the command line calls [`run`]; [`folder`] finds what to look at, [`names`] says which
-//! labels are right for a class, [`tally`] counts, [`told`] writes it down, [`matrix`] draws it. The
+//! Neighbours: the command line calls [`run`]; [`folder`] finds what to look at, [`labels`] reads what
+//! clips show, [`names`] says which labels are right for a class, [`tally`] counts pictures and frames,
+//! [`clips`] and [`fit`] compare gesture events, [`told`] writes it down, [`picture`] draws it. The
 //! pictures go through the same [`Pipeline`] as those of a camera. It serves people, never a running
 //! box, and judges what it is given only: it reads no labels but those of the folder.
 
+pub mod clips;
+pub mod fit;
 pub mod folder;
+pub mod labels;
 pub mod matrix;
 pub mod names;
+pub mod picture;
 pub mod tally;
+pub mod timeline;
 pub mod told;
 
-use crate::agree::reference::ReferenceHand;
-use crate::agree::{cpu_time, prediction};
-use crate::fractions::to_pixels;
-use crate::hand::identity;
-use crate::hand::{Landmarks, bounds, distance};
-use crate::image::mjpeg::Clip;
+use crate::agree::cpu_time;
 use crate::model::RunError;
-use crate::pipeline::{Outcome, Pipeline};
+use crate::pipeline::Pipeline;
 use crate::predict::FILE_BYTES_MAX;
-use folder::{Folder, FolderError, LabelledClip};
-use shm_layout::{Hand, Prediction};
+use clips::ClipReport;
+use folder::{Folder, FolderError};
+use shm_layout::Hand;
+use shm_layout::control::SteadySettings;
+use shm_layout::prediction::Scene;
 use std::path::{Path, PathBuf};
 use tally::{Answer, Tally};
 
@@ -32,9 +36,40 @@ pub enum EvalError {
     /// The folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A clip and its labels do not belong together.
+    #[error("`{path}` has {frames} frames, expected {labelled} as in its labels")]
+    Length {
+        /// The clip.
+        path: PathBuf,
+        /// Its frames.
+        frames: usize,
+        /// Those of its labels.
+        labelled: usize,
+    },
     /// A network failed.
     #[error(transparent)]
     Run(#[from] RunError),
+}
+
+/// How it is looked at.
+#[derive(Debug, Clone)]
+pub struct How {
+    /// How much is added around each picture, in parts of its longer side.
+    pub margin: f32,
+    /// Frames a second of clips whose labels do not say it.
+    pub fps: f64,
+    /// The rules that say when a gesture begins.
+    pub settings: SteadySettings,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self {
+            margin: 0.0,
+            fps: crate::events::FPS,
+            settings: SteadySettings::default(),
+        }
+    }
 }
 
 /// What came out.
@@ -48,15 +83,16 @@ pub struct Report {
     pub unreadable: Vec<String>,
     /// Milliseconds of CPU for each picture or frame, decoding included.
     pub frame_ms: Vec<f32>,
+    /// The clips and how their events fit.
+    pub clips: Vec<ClipReport>,
 }
 
 /// Looks at everything in `path`: folders of pictures, one for each class, and clips with labels.
-/// `margin` is how much is added around each picture, in parts of its longer side.
 ///
 /// # Errors
 /// [`EvalError`] when the folder holds neither, or a network fails. A picture that cannot be read is
 /// told in the report.
-pub fn run(pipeline: &mut Pipeline, path: &Path, margin: f32) -> Result<Report, EvalError> {
+pub fn run(pipeline: &mut Pipeline, path: &Path, how: &How) -> Result<Report, EvalError> {
     let folder = Folder::open(path)?;
     let labels = pipeline.model().labels.iter();
     let labels: Vec<String> = labels.map(ToString::to_string).collect();
@@ -65,22 +101,25 @@ pub fn run(pipeline: &mut Pipeline, path: &Path, margin: f32) -> Result<Report, 
         tally: Tally::new(&labels),
         unreadable: Vec::new(),
         frame_ms: Vec::new(),
+        clips: Vec::new(),
     };
     for class in &folder.classes {
         for picture in &class.pictures {
             let started = cpu_time();
-            if let Err(error) = load_picture(pipeline, picture, margin) {
+            if let Err(error) = load_picture(pipeline, picture, how.margin) {
                 let told = format!("{}: {error}", picture.display());
                 report.unreadable.push(told);
                 continue;
             }
             let outcome = pipeline.recognize()?;
             report.frame_ms.push(since(started));
-            report.tally.add(&class.name, answer(largest(&outcome)));
+            let shown = answer(outcome.scene.as_ref(), largest(&outcome.hands));
+            report.tally.add(&class.name, shown);
         }
     }
     for clip in &folder.clips {
-        add_clip(pipeline, clip, &mut report)?;
+        let looked = clips::look(pipeline, clip, how, &mut report)?;
+        report.clips.push(looked);
     }
     Ok(report)
 }
@@ -103,62 +142,20 @@ fn load_picture(pipeline: &mut Pipeline, path: &Path, margin: f32) -> Result<(),
     loaded.map_err(|error| error.to_string())
 }
 
-/// Counts the frames of a clip for which its labels promise something.
-fn add_clip(
-    pipeline: &mut Pipeline,
-    clip: &LabelledClip,
-    report: &mut Report,
-) -> Result<(), EvalError> {
-    let bytes = clip.read()?;
-    let frames = Clip::new(&bytes).zip(&clip.labels.frames);
-    let mut previous: Option<Prediction> = None;
-    for (index, (frame, expected)) in frames.enumerate() {
-        let sequence = index as u64 + 1;
-        let started = cpu_time();
-        if let Err(error) = pipeline.load_jpeg(frame, previous.as_ref(), sequence) {
-            let told = format!("{}: frame {sequence}: {error}", clip.path.display());
-            report.unreadable.push(told);
-            continue;
-        }
-        let outcome = pipeline.recognize()?;
-        report.frame_ms.push(since(started));
-        for hand in expected {
-            if let Some(gesture) = &hand.gesture {
-                report.tally.add(gesture, answer(nearest(&outcome, hand)));
-            }
-        }
-        let mut now = prediction(sequence, outcome);
-        identity::carry(previous.as_ref(), &mut now);
-        previous = Some(now);
-    }
-    Ok(())
-}
-
-fn answer(hand: Option<&Hand>) -> Option<Answer> {
-    hand.map(|hand| Answer {
-        label: hand.gesture.to_string(),
-        score: hand.score,
+/// What is shown: by the frame as a whole, if the model says so, else by a hand.
+fn answer(scene: Option<&Scene>, hand: Option<&Hand>) -> Option<Answer> {
+    let scene = scene.map(|scene| (scene.gesture, scene.score));
+    let shown = scene.or_else(|| hand.map(|hand| (hand.gesture, hand.score)));
+    shown.map(|(gesture, score)| Answer {
+        label: gesture.to_string(),
+        score,
     })
 }
 
 /// The hand that a picture is about: its largest.
-fn largest(outcome: &Outcome) -> Option<&Hand> {
+fn largest(hands: &[Hand]) -> Option<&Hand> {
     let area = |hand: &Hand| hand.rect[2] * hand.rect[3];
-    let mut hands = outcome.hands.iter();
-    let first = hands.next()?;
-    Some(hands.fold(first, |a, b| if area(b) > area(a) { b } else { a }))
-}
-
-/// The hand that lies where the labels have one.
-fn nearest<'a>(outcome: &'a Outcome, expected: &ReferenceHand) -> Option<&'a Hand> {
-    let centre = |points: &Landmarks| {
-        let [x, y, w, h] = bounds(points);
-        [x + w / 2.0, y + h / 2.0, 0.0]
-    };
-    let [_, _, width, height] = bounds(&expected.landmarks);
-    let (middle, size) = (centre(&expected.landmarks), width.max(height));
-    let away = |hand: &Hand| distance(&centre(&to_pixels(hand, outcome.frame)), &middle);
-    let found = outcome.hands.iter().map(|hand| (away(hand), hand));
-    let found = found.min_by(|a, b| a.0.total_cmp(&b.0));
-    found.filter(|(away, _)| *away < size).map(|(_, hand)| hand)
+    let (first, others) = hands.split_first()?;
+    let larger = |a, b| if area(b) > area(a) { b } else { a };
+    Some(others.iter().fold(first, larger))
 }

@@ -1,9 +1,13 @@
 //! An evaluation as text and as JSON.
 //!
-//! Neighbours: the command line prints what is written here; the figures come from [`super::tally`].
+//! Neighbours: the command line prints what is written here; the figures come from [`super::tally`]
+//! and [`super::fit`].
 
 use super::Report;
+use super::clips::ClipReport;
+use super::fit::{At, Fit};
 use super::tally::{Figures, Row};
+use super::timeline::name;
 use crate::agree::score::quantile;
 use serde_json::{Value, json};
 use std::fmt;
@@ -43,7 +47,17 @@ impl Report {
             "calibration_error": tally.calibration_error(),
             "frame_ms": { "median": quantile(&self.frame_ms, 0.5), "p95": quantile(&self.frame_ms, 0.95) },
             "unreadable": self.unreadable,
+            "clips": self.clips.iter().map(clip_json).collect::<Vec<_>>(),
+            "events": (!self.clips.is_empty()).then(|| self.all_clips().to_json()),
         })
+    }
+
+    /// All clips together.
+    #[must_use]
+    pub fn all_clips(&self) -> Fit {
+        let mut all = Fit::default();
+        self.clips.iter().for_each(|clip| all.add(&clip.fit));
+        all
     }
 
     /// The wrong answers of a class, the most frequent first.
@@ -63,6 +77,14 @@ impl Report {
     }
 }
 
+fn clip_json(clip: &ClipReport) -> Value {
+    let mut object = clip.fit.to_json();
+    object["clip"] = json!(clip.path.to_string_lossy());
+    object["frames"] = json!(clip.frames);
+    object["fps"] = json!(clip.fps);
+    object
+}
+
 fn figures_json(figures: &Figures) -> Value {
     json!({
         "pictures": figures.pictures, "found": figures.found, "precision": figures.precision,
@@ -72,6 +94,23 @@ fn figures_json(figures: &Figures) -> Value {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.tally.rows.is_empty() {
+            self.write_classes(f)?;
+        }
+        if !self.clips.is_empty() {
+            self.write_clips(f)?;
+        }
+        write!(
+            f,
+            "CPU time     {:.1} ms a picture, {:.1} ms at 95 of 100",
+            quantile(&self.frame_ms, 0.5),
+            quantile(&self.frame_ms, 0.95)
+        )
+    }
+}
+
+impl Report {
+    fn write_classes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.tally.rows.iter().map(|row| row.class.chars().count());
         let width = width.max().unwrap_or(0).max("all".len());
         writeln!(
@@ -105,13 +144,71 @@ impl fmt::Display for Report {
                 error * 100.0
             )?;
         }
-        write!(
+        if self.clips.is_empty() {
+            Ok(())
+        } else {
+            writeln!(f)
+        }
+    }
+
+    fn write_clips(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.clips.iter().map(name).collect();
+        let width = names.iter().map(|name| name.chars().count());
+        let width = width.max().unwrap_or(0).max("all".len());
+        writeln!(
             f,
-            "CPU time     {:.1} ms a picture, {:.1} ms at 95 of 100",
-            quantile(&self.frame_ms, 0.5),
-            quantile(&self.frame_ms, 0.95)
+            "{:width$}  {:>7} {:>5} {:>5} {:>6} {:>5} {:>7} {:>8} {:>8}  missed, false",
+            "clip", "minutes", "shown", "begun", "missed", "false", "a min", "delay ms", "worst"
+        )?;
+        for (name, clip) in names.iter().zip(&self.clips) {
+            write_fit(f, name, width, &clip.fit)?;
+            let told = listed(&clip.fit.missed, "-") + &listed(&clip.fit.wrong, "+");
+            writeln!(f, " {told}")?;
+        }
+        let all = self.all_clips();
+        write_fit(f, "all", width, &all)?;
+        writeln!(f, "\n")?;
+        writeln!(
+            f,
+            "events       {:.2} false ones a minute, of {:.1} minutes ({:.1} of them show a hand)",
+            all.wrong_per_minute(),
+            all.seconds / 60.0,
+            all.hand_seconds / 60.0
         )
     }
+}
+
+/// At most [`CONFUSED_MAX`] of a list: name and frame, behind a sign.
+fn listed(named: &[At], sign: &str) -> String {
+    let some = named.iter().take(CONFUSED_MAX);
+    let mut told: String = some
+        .map(|at| format!(" {sign}{}@{}", at.gesture, at.frame))
+        .collect();
+    if named.len() > CONFUSED_MAX {
+        told.push_str(" …");
+    }
+    told
+}
+
+fn write_fit(f: &mut fmt::Formatter<'_>, name: &str, width: usize, fit: &Fit) -> fmt::Result {
+    let delay = |share: f32| {
+        if fit.delays_ms.is_empty() {
+            return "-".to_owned();
+        }
+        format!("{:.0}", quantile(&fit.delays_ms, share))
+    };
+    write!(
+        f,
+        "{name:width$}  {:>7.2} {:>5} {:>5} {:>6} {:>5} {:>7.2} {:>8} {:>8}",
+        fit.seconds / 60.0,
+        fit.shown,
+        fit.begun,
+        fit.missed.len(),
+        fit.wrong.len(),
+        fit.wrong_per_minute(),
+        delay(0.5),
+        delay(1.0)
+    )
 }
 
 fn write_figures(

@@ -6,9 +6,15 @@ use shm_layout::{Generation, Label, Sequence};
 
 /// A hand whose bounds are 100 x 100 pixels around `x, y` in a frame of 1000 x 1000.
 fn hand(x: f32, y: f32, right_probability: f32) -> Hand {
+    sized(x, y, 100.0, right_probability)
+}
+
+/// A hand whose bounds have a side of `size` pixels.
+fn sized(x: f32, y: f32, size: f32, right_probability: f32) -> Hand {
+    let half = size / 2.0;
     let mut landmarks = [[x / 1000.0, y / 1000.0, 0.0]; LANDMARKS];
-    landmarks[0] = [(x - 50.0) / 1000.0, (y + 50.0) / 1000.0, 0.0];
-    landmarks[12] = [(x + 50.0) / 1000.0, (y - 50.0) / 1000.0, 0.0];
+    landmarks[0] = [(x - half) / 1000.0, (y + half) / 1000.0, 0.0];
+    landmarks[12] = [(x + half) / 1000.0, (y - half) / 1000.0, 0.0];
     Hand {
         id: 0,
         motion: Motion::default(),
@@ -37,6 +43,7 @@ fn prediction(sequence: u64, hands: Vec<Hand>) -> Prediction {
         model: [0; 32],
         detected: true,
         looks: 0,
+        scene: None,
         hands,
         lost: Vec::new(),
     }
@@ -126,6 +133,72 @@ fn hands_that_cross_keep_their_numbers() {
             "{ids:?}"
         );
     }
+}
+
+/// Two hands that are there for twenty frames, away for ten, and there again.
+fn away(before: [Hand; 2], after: [Hand; 2]) -> Vec<u64> {
+    let mut frames: Vec<_> = (1..=20).map(|n| (n, before.to_vec())).collect();
+    frames.extend((21..31).map(|n| (n, Vec::new())));
+    frames.push((31, after.to_vec()));
+    play(frames).pop().unwrap_or_default()
+}
+
+#[test]
+fn hands_that_come_back_beside_each_other_are_told_apart_by_side_and_size() {
+    let sides = [[0.95, 0.05], [0.9, 0.9]].map(|[a, b]| {
+        let before = [hand(450.0, 500.0, a), hand(550.0, 500.0, b)];
+        away(before, [hand(480.0, 500.0, b), hand(520.0, 500.0, a)])
+    });
+    assert_eq!(
+        sides,
+        [[5, 4], [4, 5]],
+        "nothing but the place tells equal ones apart"
+    );
+    let sizes = [[100.0, 200.0], [100.0, 100.0]].map(|[a, b]| {
+        let before = [sized(450.0, 500.0, a, 0.9), sized(550.0, 500.0, b, 0.9)];
+        away(
+            before,
+            [sized(485.0, 500.0, b, 0.9), sized(515.0, 500.0, a, 0.9)],
+        )
+    });
+    assert_eq!(sizes, [[5, 4], [4, 5]]);
+}
+
+#[test]
+fn a_hand_is_not_thought_to_move_on_for_ever() {
+    let mut frames: Vec<_> = (1..=20)
+        .map(|n| (n, vec![hand(100.0 + n as f32 * 12.0, 500.0, 0.9)]))
+        .collect();
+    frames.extend((21..51).map(|n| (n, Vec::new())));
+    frames.push((51, vec![hand(340.0, 500.0, 0.9)]));
+    let ids = play(frames);
+    assert_eq!(ids[50], [4], "a second later it is where it was");
+}
+
+#[test]
+fn one_number_is_given_to_one_hand() {
+    let ids = play([
+        (1, vec![hand(400.0, 400.0, 0.9)]),
+        (2, vec![hand(395.0, 400.0, 0.9), hand(430.0, 400.0, 0.9)]),
+    ]);
+    assert_eq!(ids, [vec![4], vec![4, 9]]);
+}
+
+#[test]
+fn what_is_known_of_a_motion_is_a_mean_within_bounds() {
+    let mut before = prediction(30, vec![hand(400.0, 400.0, 0.95)]);
+    carry(None, &mut before);
+    let mut now = prediction(31, vec![hand(480.0, 400.0, 0.1)]);
+    now.capture = MonotonicNs(before.capture.0 + 1_100_000);
+    carry(Some(&before), &mut now);
+    let motion = now.hands[0].motion;
+    assert_eq!(now.hands[0].id, before.hands[0].id);
+    assert!(
+        motion.right_average > 0.7,
+        "one frame says little: {motion:?}"
+    );
+    let most = VELOCITY_MAX * VELOCITY_WEIGHT;
+    assert!((motion.velocity[0] - most).abs() < 1e-3, "{motion:?}");
 }
 
 #[test]

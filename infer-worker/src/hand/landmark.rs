@@ -7,6 +7,9 @@ use super::{LANDMARKS, Landmarks};
 
 /// Length of a side of the network's input, in pixels.
 pub const INPUT_SIDE: usize = 224;
+/// What the network says of depth is in 0.4 of the unit of x and y. Source: MediaPipe
+/// `normalize_z` in `hand_landmarks_detector_graph`.
+const DEPTH_UNIT: f32 = 0.4;
 /// Numbers in each of its two lists of points.
 pub const VALUES: usize = LANDMARKS * 3;
 /// Below this probability there is no hand, and a tracked one is lost.
@@ -41,7 +44,7 @@ pub fn decode(points: &[f32], world: &[f32], region: &Region) -> Option<HandPoin
     };
     for (target, point) in hand.landmarks.iter_mut().zip(points.chunks_exact(3)) {
         let [x, y] = region.to_frame(point[0] / side - 0.5, point[1] / side - 0.5);
-        *target = [x, y, point[2] / side * region.side];
+        *target = [x, y, point[2] / side / DEPTH_UNIT * region.side];
     }
     for (target, point) in hand.world.iter_mut().zip(world.chunks_exact(3)) {
         let (x, y) = (point[0], point[1]);
@@ -69,10 +72,11 @@ mod tests {
         let hand = decode(&points, &[0.1; VALUES], &region).expect("finite");
         assert!((hand.landmarks[0][0] - 300.0).abs() < 1e-3);
         assert!((hand.landmarks[0][1] - 200.0).abs() < 1e-3);
-        // The top middle of the input lies right of the centre; depth scales with the region.
+        // The top middle of the input lies right of the centre; depth scales with the region: 20 of
+        // 224 pixels, in 0.4 of the unit, of 112 pixels.
         assert!((hand.landmarks[1][0] - 356.0).abs() < 1e-3);
         assert!((hand.landmarks[1][1] - 200.0).abs() < 1e-3);
-        assert!((hand.landmarks[1][2] - 10.0).abs() < 1e-3);
+        assert!((hand.landmarks[1][2] - 25.0).abs() < 1e-3);
         assert!((hand.world[0][0] + 0.1).abs() < 1e-6 && (hand.world[0][1] - 0.1).abs() < 1e-6);
     }
 

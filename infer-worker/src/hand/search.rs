@@ -11,12 +11,16 @@ use super::region::Region;
 use crate::image::Size;
 use shm_layout::prediction::LostHand;
 
-/// Sides of a part, in parts of the frame's longer side.
-const ZOOM: f32 = 3.0;
+/// Sides of a part, in parts of the frame's longer side. The detector knows a palm from about 12 of
+/// its pixels on; so a hand of a seventeenth of the picture's width is seen, and all parts of a
+/// picture have had their turn after a dozen looks.
+const ZOOM: f32 = 2.0;
 /// How much two neighbouring parts share, at least: a hand that one cuts is whole in the other.
-const SHARED: f32 = 0.4;
-/// How much more than a lost hand's bounds is looked at around it.
-const AROUND_LOST: f32 = 4.0;
+const SHARED: f32 = 0.25;
+/// How much more than a lost hand's bounds is looked at around it: room for where it went.
+const AROUND_LOST: f32 = 5.0;
+/// A lost hand is looked for where its motion has led it by then, in seconds: two frames.
+const AHEAD_S: f32 = 0.1;
 /// While hands are known, one look in so many is at a part: what is near is looked for first.
 const PART_EVERY_KNOWN: u32 = 4;
 /// Otherwise every other one.
@@ -27,26 +31,25 @@ const PART_EVERY: u32 = 2;
 #[must_use]
 pub fn square(look: u32, known: usize, lost: &[LostHand], frame: Size) -> Region {
     let (width, height) = (frame.width_px as f32, frame.height_px as f32);
+    let whole = Region::letterbox(width, height);
+    // A large hand is found in the whole frame.
+    let place = lost.first().map(|lost| around(lost, width, height));
+    let place = place.filter(|place| place.side < whole.side);
+    // A small one that was lost has every other look; the others go on as if there were none.
+    let look = match place {
+        Some(place) if look.is_multiple_of(2) => return place,
+        Some(_) => look / 2,
+        None => look,
+    };
     let every = if known == 0 {
         PART_EVERY
     } else {
         PART_EVERY_KNOWN
     };
-    let whole = Region::letterbox(width, height);
     if look % every != every - 1 {
         return whole;
     }
-    let turn = (look / every) as usize;
-    if let Some(lost) = lost.first().filter(|_| turn.is_multiple_of(2)) {
-        let region = around(lost, width, height);
-        // A large hand is found in the whole frame.
-        if region.side < whole.side {
-            return region;
-        }
-    }
-    // While a hand is lost, it has every other turn.
-    let turn = if lost.is_empty() { turn } else { turn / 2 };
-    part(turn, width, height)
+    part((look / every) as usize, width, height)
 }
 
 /// The number `turn` of the parts, which overlap and cover the frame.
@@ -80,11 +83,26 @@ fn count(length: f32, side: f32) -> usize {
     ((length - side) / (side * (1.0 - SHARED))).ceil() as usize + 1
 }
 
+/// Where a lost hand is by now.
 fn around(lost: &LostHand, width: f32, height: f32) -> Region {
     let [x, y, w, h] = lost.rect;
+    let moved = lost.motion.velocity.map(|velocity| velocity * AHEAD_S);
+    let side = (w * width).max(h * height).max(1.0) * AROUND_LOST;
+    // As much of it as can lies in the frame: nothing is to be seen beside it.
+    let inside = |middle: f32, length: f32| {
+        let half = (side / 2.0).min(length / 2.0);
+        middle.clamp(half, length - half)
+    };
     Region {
-        center: [(x + w / 2.0) * width, (y + h / 2.0) * height],
-        side: (w * width).max(h * height).max(1.0) * AROUND_LOST,
+        center: [
+            inside((x + w / 2.0 + moved[0]) * width, width),
+            inside((y + h / 2.0 + moved[1]) * height, height),
+        ],
+        side,
         rotation: 0.0,
     }
 }
+
+#[cfg(test)]
+#[path = "search_tests.rs"]
+mod tests;

@@ -11,6 +11,8 @@ use crate::image::{Denominator, Size};
 /// While some hands are known and another may appear, the palm detector looks every that many
 /// frames: it costs as much as a tracked hand, and a hand that comes 0.2 s later is not missed.
 pub const DETECT_EVERY_FRAMES: u64 = 6;
+/// The same while a hand is gone that was there a moment ago: it is likely to be near.
+pub const DETECT_EVERY_FRAMES_LOST: u64 = 3;
 
 /// A detected palm that overlaps a tracked hand more than this is that hand.
 /// Source: MediaPipe `min_tracking_confidence` in the association of regions.
@@ -32,14 +34,19 @@ const DETECT_SIDE_MIN_PX: f32 = 640.0;
 const PART_SIDE_MIN_PX: f32 = 320.0;
 
 /// Whether the palm detector runs on frame `sequence`, when `known` hands were in the source's
-/// last prediction, which was of frame `previous`.
+/// last prediction, which was of frame `previous`, and `lost` ones were gone there.
 #[must_use]
-pub fn detects(known: usize, hands_max: usize, previous: u64, sequence: u64) -> bool {
+pub fn detects(known: usize, lost: usize, hands_max: usize, previous: u64, sequence: u64) -> bool {
     if known == 0 {
         return true;
     }
+    let every = if lost == 0 {
+        DETECT_EVERY_FRAMES
+    } else {
+        DETECT_EVERY_FRAMES_LOST
+    };
     // True once in each stretch of frames, whichever of them a worker happens to get.
-    known < hands_max && previous / DETECT_EVERY_FRAMES != sequence / DETECT_EVERY_FRAMES
+    known < hands_max && previous / every != sequence / every
 }
 
 /// By how much a JPEG may be scaled down while it is decoded without costing accuracy.
@@ -128,23 +135,25 @@ mod tests {
     #[test]
     fn detects_always_without_and_never_with_all_hands() {
         for sequence in 1..50 {
-            assert!(detects(0, 2, sequence - 1, sequence));
-            assert!(!detects(2, 2, sequence - 1, sequence));
+            assert!(detects(0, 0, 2, sequence - 1, sequence));
+            assert!(!detects(2, 0, 2, sequence - 1, sequence));
         }
     }
 
     #[test]
     fn detects_once_per_stretch_while_another_hand_may_appear() {
-        let runs = (1..=60).filter(|n| detects(1, 2, n - 1, *n)).count();
+        let runs = (1..=60).filter(|n| detects(1, 0, 2, n - 1, *n)).count();
         assert_eq!(runs, 10);
+        let runs = (1..=60).filter(|n| detects(1, 1, 2, n - 1, *n)).count();
+        assert_eq!(runs, 20, "while the other one is lost");
         // A worker that gets every fourth frame only still detects as often.
         let runs = (4..=60)
             .step_by(4)
-            .filter(|n| detects(1, 2, n - 4, *n))
+            .filter(|n| detects(1, 0, 2, n - 4, *n))
             .count();
         assert_eq!(runs, 10);
         // Several workers that read the same last prediction are bounded by the stretch.
-        assert!(!detects(1, 2, 7, 11));
+        assert!(!detects(1, 0, 2, 7, 11));
     }
 
     #[test]

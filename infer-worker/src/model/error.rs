@@ -80,6 +80,18 @@ pub enum ModelError {
         /// What the file holds.
         found: String,
     },
+    /// A network's values are not those that the manifest states.
+    #[error("model file `{path}`: output `{output}`: expected {expected}, found {found}")]
+    Values {
+        /// The file.
+        path: PathBuf,
+        /// Which output.
+        output: String,
+        /// What the manifest states.
+        expected: String,
+        /// What the network says.
+        found: String,
+    },
     /// The runtime cannot load the network.
     #[error("model file `{path}`: expected an ONNX network that can be run: {cause}")]
     Unsupported {
@@ -112,8 +124,11 @@ impl ModelError {
             Self::File { .. } | Self::FileSize { .. } | Self::Damaged { .. } => {
                 "restore the file from this release, or state its new sha256 in the manifest"
             }
+            Self::Values { .. } => {
+                "say in the manifest what the network's values are; models/README.md has the usual ones"
+            }
             Self::Shape { .. } | Self::Unsupported { .. } => {
-                "use the network that the manifest names; models/README.md lists the shapes"
+                "use the network that the manifest describes; `infer-worker check-model --print-manifest FILE.onnx` prints its inputs, outputs and digest"
             }
             Self::Runtime { .. } => {
                 "install ONNX Runtime 1.17 or newer and name its libonnxruntime.so in infer.onnxruntime_library or in ORT_DYLIB_PATH, or set infer.backend = \"tract\""

@@ -8,6 +8,7 @@ use super::manifest::NetworkFile;
 use super::onnxruntime::OrtNetwork;
 use super::tract::{self, TractNetwork};
 use super::{Engine, ModelError, ModelSet, Network, Step};
+use crate::classifier::ImageClassifier;
 use std::sync::Arc;
 
 /// Loads the four networks of a profile, in the order of [`Step::ALL`], and runs each once.
@@ -16,7 +17,15 @@ use std::sync::Arc;
 /// [`ModelError`] for the first file that is missing, damaged, of other shapes or unsupported.
 pub fn load(model: &ModelSet, engine: Engine) -> Result<[Box<dyn Network>; 4], ModelError> {
     let memory = Arc::new(Memory::default());
-    let load = |step: Step| network(model.network(step), step, engine, &memory);
+    // The two small gesture networks always run on tract's own operators.
+    let load = |step: Step| {
+        network(
+            model.network(step),
+            step.is_convolutional(),
+            engine,
+            &memory,
+        )
+    };
     let [palm, landmark, embedder, classifier] = Step::ALL;
     Ok([
         load(palm)?,
@@ -26,30 +35,43 @@ pub fn load(model: &ModelSet, engine: Engine) -> Result<[Box<dyn Network>; 4], M
     ])
 }
 
+/// Loads the network of a user's own classifier, and runs it once.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_classifier(file: &NetworkFile, engine: Engine) -> Result<Box<dyn Network>, ModelError> {
+    network(file, true, engine, &Arc::new(Memory::default()))
+}
+
 fn network(
     file: &NetworkFile,
-    step: Step,
+    is_convolutional: bool,
     engine: Engine,
     memory: &Arc<Memory>,
 ) -> Result<Box<dyn Network>, ModelError> {
     let kernels = match engine {
         Engine::OnnxRuntime(runtime) => return Ok(Box::new(OrtNetwork::load(file, runtime)?)),
-        // The two small gesture networks always run on tract's own operators.
-        Engine::Fused(kernels) if step.is_convolutional() => Some(kernels),
+        Engine::Fused(kernels) if is_convolutional => Some(kernels),
         Engine::Fused(_) | Engine::Plain => None,
     };
     Ok(Box::new(TractNetwork::load(file, kernels, memory)?))
 }
 
-/// Checks the four files of a profile; with another runtime, that it can run them too.
+/// Checks the files of a model, those of a profile without preparing them to run; with another
+/// runtime, that it can run them too. A user's own classifier is tried.
 ///
 /// # Errors
 /// As [`load`].
 pub fn check(model: &ModelSet, engine: Engine) -> Result<(), ModelError> {
-    if let Engine::OnnxRuntime(_) = engine {
-        return load(model, engine).map(|_| ());
-    }
-    Step::ALL
-        .into_iter()
-        .try_for_each(|step| tract::check(model.network(step)))
+    let own = model.classifier.as_ref();
+    let is_own = |file: &&NetworkFile| own.is_some_and(|own| own.file.path == file.path);
+    let check = |file: &NetworkFile| match engine {
+        Engine::OnnxRuntime(runtime) => OrtNetwork::load(file, runtime).map(|_| ()),
+        Engine::Fused(_) | Engine::Plain => tract::check(file),
+    };
+    model
+        .files()
+        .filter(|file| !is_own(file))
+        .try_for_each(check)?;
+    own.map_or(Ok(()), |own| ImageClassifier::load(own, engine).map(|_| ()))
 }

@@ -3,11 +3,14 @@
 //! Neighbours: the path comes from the supervisor or the command line; `tract` reads each file
 //! through [`NetworkFile::read`], so that the bytes that run are the bytes that were checked.
 
-use super::ModelError;
+use super::check::Check;
+use super::classifier::{Classifier, ClassifierEntry, Sees};
 use super::network::{Port, Step};
+use super::{ModelError, locate};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
-use shm_layout::prediction::{LABEL_BYTES_MAX, Label};
+use shm_layout::control::TaughtGesture;
+use shm_layout::prediction::Label;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
@@ -17,25 +20,29 @@ use std::path::{Path, PathBuf};
 pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// Largest network that is read; the largest of the release has 5.5 MB.
 pub const NETWORK_BYTES_MAX: u64 = 256 << 20;
-/// Version of the manifest's keys that this program reads.
-const FORMAT: u32 = 1;
+/// What stands for the profile of a model that sees whole frames.
+pub const WHOLE_FRAME: &str = "whole frame";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Manifest {
-    format: u32,
+pub(super) struct Manifest {
+    pub format: u32,
     name: String,
     licence: String,
-    profiles: BTreeMap<String, Profile>,
+    #[serde(default)]
+    pub profiles: BTreeMap<String, Profile>,
     /// Sets of gestures that can take the place of a profile's own: name → classifier network.
     #[serde(default)]
-    gestures: BTreeMap<String, String>,
-    networks: BTreeMap<String, Entry>,
+    pub gestures: BTreeMap<String, String>,
+    #[serde(default)]
+    pub networks: BTreeMap<String, Entry>,
+    /// A network of the user's own, instead of all of these.
+    classifier: Option<ClassifierEntry>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Profile {
+pub(super) struct Profile {
     palm_detection: String,
     hand_landmark: String,
     gesture_embedder: String,
@@ -43,7 +50,7 @@ struct Profile {
 }
 
 impl Profile {
-    fn network(&self, step: Step) -> &str {
+    pub fn network(&self, step: Step) -> &str {
         match step {
             Step::PalmDetection => &self.palm_detection,
             Step::HandLandmark => &self.hand_landmark,
@@ -55,16 +62,29 @@ impl Profile {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+pub(super) struct Entry {
     file: String,
     sha256: String,
     /// Read by people and by `check-model`, not by the recogniser.
     licence: String,
     source: String,
-    inputs: Vec<Port>,
-    outputs: Vec<Port>,
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
     #[serde(default)]
-    labels: Vec<String>,
+    pub labels: Vec<String>,
+}
+
+impl Entry {
+    fn file(&self, folder: &Path) -> NetworkFile {
+        NetworkFile {
+            path: folder.join(&self.file),
+            sha256: self.sha256.to_ascii_lowercase(),
+            licence: self.licence.clone(),
+            source: self.source.clone(),
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+        }
+    }
 }
 
 /// One file of a profile.
@@ -100,21 +120,7 @@ impl NetworkFile {
     /// # Errors
     /// [`ModelError`] when it is missing, too large or damaged.
     pub fn read(&self) -> Result<Vec<u8>, ModelError> {
-        let missing = |cause| ModelError::File {
-            path: self.path.clone(),
-            cause,
-        };
-        let found = std::fs::metadata(&self.path).map_err(missing)?.len();
-        if found > NETWORK_BYTES_MAX {
-            let (path, expected) = (self.path.clone(), NETWORK_BYTES_MAX);
-            return Err(ModelError::FileSize {
-                path,
-                expected,
-                found,
-            });
-        }
-        let bytes = std::fs::read(&self.path).map_err(missing)?;
-        let found = hex(&Sha256::digest(&bytes));
+        let (bytes, found) = read_network(&self.path)?;
         if found != self.sha256 {
             let (path, expected) = (self.path.clone(), self.sha256.clone());
             return Err(ModelError::Damaged {
@@ -128,7 +134,7 @@ impl NetworkFile {
 }
 
 /// A profile of a manifest, checked against what the recogniser needs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ModelSet {
     /// Name of the model.
     pub name: String,
@@ -136,10 +142,15 @@ pub struct ModelSet {
     pub licence: String,
     /// The chosen profile.
     pub profile: String,
-    /// Digest of the manifest: names this model in every prediction.
+    /// Digest of the manifest, and of what was taught: names this model in every prediction.
     pub sha256: [u8; 32],
-    /// Labels of the classifier, in the order of its output.
+    /// Labels of the classifier, in the order of its output; then those of what was taught.
     pub labels: Vec<Label>,
+    /// What a user taught; see [`crate::taught::join`].
+    pub taught: Vec<TaughtGesture>,
+    /// The user's own classifier, if the manifest describes one.
+    pub classifier: Option<Classifier>,
+    /// The networks for hands; none where a classifier sees whole frames.
     networks: Vec<NetworkFile>,
 }
 
@@ -169,8 +180,20 @@ impl ModelSet {
             manifest: &manifest,
         };
         check.format()?;
+        let mut opened = match &manifest.classifier {
+            None => Self::of_hands(&check, profile, gestures)?,
+            Some(own) => Self::of_own(&check, own, profile, gestures)?,
+        };
+        opened.name = manifest.name.clone();
+        opened.licence = manifest.licence.clone();
+        opened.sha256 = Sha256::digest(text.as_bytes()).into();
+        Ok(opened)
+    }
+
+    /// The networks of a profile.
+    fn of_hands(check: &Check<'_>, profile: &str, gestures: &str) -> Result<Self, ModelError> {
         let chosen = check.profile(profile, gestures)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = check.path.parent().unwrap_or(Path::new("."));
         let mut networks = Vec::with_capacity(Step::ALL.len());
         let mut labels = Vec::new();
         for step in Step::ALL {
@@ -179,172 +202,75 @@ impl ModelSet {
             if step == Step::GestureClassifier {
                 labels = check.labels(name, entry)?;
             }
-            networks.push(NetworkFile {
-                path: folder.join(&entry.file),
-                sha256: entry.sha256.to_ascii_lowercase(),
-                licence: entry.licence.clone(),
-                source: entry.source.clone(),
-                inputs: entry.inputs.clone(),
-                outputs: entry.outputs.clone(),
-            });
+            networks.push(entry.file(folder));
         }
         Ok(Self {
-            name: manifest.name.clone(),
-            licence: manifest.licence.clone(),
             profile: profile.to_owned(),
-            sha256: Sha256::digest(text.as_bytes()).into(),
             labels,
+            taught: Vec::new(),
             networks,
+            ..Self::default()
         })
     }
 
-    /// The network of a step.
+    /// A network of the user's own, and the networks that find hands for it, if it wants them.
+    fn of_own(
+        check: &Check<'_>,
+        own: &ClassifierEntry,
+        profile: &str,
+        gestures: &str,
+    ) -> Result<Self, ModelError> {
+        check.stands_alone(gestures)?;
+        let (classifier, labels) = own.check(check.path)?;
+        let mut opened = Self::default();
+        if matches!(classifier.sees, Sees::Hand(_)) {
+            let named = Some(classifier.hands.as_path()).filter(|path| *path != Path::new(""));
+            let hands = Self::open(&locate::manifest_path(named)?, profile)?;
+            if hands.classifier.is_some() {
+                let expected = "a manifest with [profiles]".to_owned();
+                let found = "one with a [classifier]".to_owned();
+                return Err(check.wrong("classifier.hands".to_owned(), expected, found));
+            }
+            opened = hands;
+        } else {
+            opened.profile = WHOLE_FRAME.to_owned();
+        }
+        opened.labels = labels;
+        opened.classifier = Some(classifier);
+        Ok(opened)
+    }
+
+    /// Whether it looks for hands; if not, its classifier sees whole frames.
+    #[must_use]
+    pub fn sees_hands(&self) -> bool {
+        !self.networks.is_empty()
+    }
+
+    /// All files, in the order in which a frame meets them.
+    pub fn files(&self) -> impl Iterator<Item = &NetworkFile> {
+        let own = self.classifier.as_ref().map(|classifier| &classifier.file);
+        let steps = match (own, self.sees_hands()) {
+            (_, false) => 0,
+            (None, true) => Step::ALL.len(),
+            // It takes the place of the two that make a gesture of landmarks.
+            (Some(_), true) => Step::GestureEmbedder as usize,
+        };
+        self.networks.iter().take(steps).chain(own)
+    }
+
+    /// The network of a step, of a model that sees hands.
+    ///
+    /// # Panics
+    /// When it [sees none](Self::sees_hands).
     #[must_use]
     pub fn network(&self, step: Step) -> &NetworkFile {
         &self.networks[step as usize]
     }
 
-    /// Digest of the manifest, lowercase hexadecimal.
+    /// The digest, lowercase hexadecimal.
     #[must_use]
     pub fn sha256_hex(&self) -> String {
         hex(&self.sha256)
-    }
-}
-
-/// A profile, and the set of gestures that takes the place of its own.
-struct Choice<'a> {
-    profile: String,
-    gestures: Option<(String, &'a String)>,
-    networks: &'a Profile,
-}
-
-impl<'a> Choice<'a> {
-    fn network(&self, step: Step) -> &'a str {
-        match &self.gestures {
-            Some((_, classifier)) if step == Step::GestureClassifier => classifier,
-            _ => self.networks.network(step),
-        }
-    }
-
-    /// Where the manifest names the network of a step.
-    fn key(&self, step: Step) -> String {
-        match &self.gestures {
-            Some((name, _)) if step == Step::GestureClassifier => format!("gestures.{name}"),
-            _ => format!("profiles.{}.{}", self.profile, step.key()),
-        }
-    }
-}
-
-/// The checks of a parsed manifest; each error names the key.
-struct Check<'a> {
-    path: &'a Path,
-    manifest: &'a Manifest,
-}
-
-impl<'a> Check<'a> {
-    fn wrong(&self, key: String, expected: String, found: String) -> ModelError {
-        ModelError::Entry {
-            path: self.path.to_owned(),
-            key,
-            expected,
-            found,
-        }
-    }
-
-    fn format(&self) -> Result<(), ModelError> {
-        let found = self.manifest.format;
-        if found == FORMAT {
-            return Ok(());
-        }
-        Err(self.wrong("format".to_owned(), FORMAT.to_string(), found.to_string()))
-    }
-
-    fn profile(&self, profile: &str, gestures: &str) -> Result<Choice<'a>, ModelError> {
-        let networks = self.named(&self.manifest.profiles, "profiles", profile)?;
-        let mut choice = Choice {
-            profile: profile.to_owned(),
-            gestures: None,
-            networks,
-        };
-        if !gestures.is_empty() {
-            let classifier = self.named(&self.manifest.gestures, "gestures", gestures)?;
-            choice.gestures = Some((gestures.to_owned(), classifier));
-        }
-        Ok(choice)
-    }
-
-    fn named<T>(
-        &self,
-        table: &'a BTreeMap<String, T>,
-        key: &str,
-        name: &str,
-    ) -> Result<&'a T, ModelError> {
-        table.get(name).ok_or_else(|| {
-            let known: Vec<&str> = table.keys().map(String::as_str).collect();
-            let expected = match known.as_slice() {
-                [] => format!("a section [{key}]"),
-                known => format!("one of {}", known.join(", ")),
-            };
-            self.wrong(format!("{key}.{name}"), expected, "no such name".to_owned())
-        })
-    }
-
-    fn network(&self, chosen: &Choice<'a>, step: Step) -> Result<(&'a str, &'a Entry), ModelError> {
-        let name = chosen.network(step);
-        let entry = self.manifest.networks.get(name).ok_or_else(|| {
-            let key = chosen.key(step);
-            self.wrong(
-                key,
-                format!("a section [networks.{name}]"),
-                "none".to_owned(),
-            )
-        })?;
-        Ok((name, entry))
-    }
-
-    fn shapes(&self, name: &str, entry: &Entry, step: Step) -> Result<(), ModelError> {
-        let labels = entry.labels.len();
-        let lists = [
-            ("inputs", step.inputs(entry.inputs.len()), &entry.inputs),
-            ("outputs", step.outputs(), &entry.outputs),
-        ];
-        for (list, expected, found) in lists {
-            let expected: Vec<Vec<usize>> = expected
-                .iter()
-                .map(|shape| {
-                    shape
-                        .iter()
-                        .map(|&n| if n == 0 { labels } else { n })
-                        .collect()
-                })
-                .collect();
-            let found: Vec<Vec<usize>> = found.iter().map(|port| port.shape.clone()).collect();
-            if expected != found {
-                return Err(self.wrong(
-                    format!("networks.{name}.{list}"),
-                    format!("{} with shapes {expected:?}", step.key()),
-                    format!("{found:?}"),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn labels(&self, network: &str, entry: &Entry) -> Result<Vec<Label>, ModelError> {
-        if entry.labels.is_empty() {
-            let key = format!("networks.{network}.labels");
-            return Err(self.wrong(key, "at least one label".to_owned(), "none".to_owned()));
-        }
-        let convert = |name: &String| {
-            Label::new(name).ok_or_else(|| {
-                self.wrong(
-                    format!("networks.{network}.labels"),
-                    format!("labels of 1 to {LABEL_BYTES_MAX} bytes without control characters"),
-                    format!("{name:?}"),
-                )
-            })
-        };
-        entry.labels.iter().map(convert).collect()
     }
 }
 
@@ -355,6 +281,28 @@ fn one_line(error: &toml::de::Error, text: &str) -> String {
         format!("line {}: ", before.matches('\n').count() + 1)
     });
     format!("{place}{}", error.message().trim().replace('\n', ", "))
+}
+
+/// Reads a file of at most [`NETWORK_BYTES_MAX`] bytes, and says its digest.
+///
+/// # Errors
+/// [`ModelError`] when it is missing or too large.
+pub(super) fn read_network(path: &Path) -> Result<(Vec<u8>, String), ModelError> {
+    let missing = |cause| ModelError::File {
+        path: path.to_owned(),
+        cause,
+    };
+    let found = std::fs::metadata(path).map_err(missing)?.len();
+    if found > NETWORK_BYTES_MAX {
+        return Err(ModelError::FileSize {
+            path: path.to_owned(),
+            expected: NETWORK_BYTES_MAX,
+            found,
+        });
+    }
+    let bytes = std::fs::read(path).map_err(missing)?;
+    let digest = hex(&Sha256::digest(&bytes));
+    Ok((bytes, digest))
 }
 
 fn read_manifest(path: &Path) -> Result<String, ModelError> {
@@ -370,7 +318,7 @@ fn read_manifest(path: &Path) -> Result<String, ModelError> {
     std::fs::read_to_string(path).map_err(unreadable)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

@@ -30,7 +30,12 @@ fn parse(file: &NetworkFile) -> Result<ModelProto, ModelError> {
 /// Translates a graph into tract's operators and compares its ports with the manifest.
 fn typed(file: &NetworkFile, proto: &ModelProto) -> Result<TypedModel, ModelError> {
     let unsupported = unsupported(file);
-    let mut graph = onnx().model_for_proto_model(proto).map_err(&unsupported)?;
+    // Shapes that an exporter wrote down may have names for what the manifest fixes, such as the batch;
+    // tract would take them for a contradiction. All follow from the input.
+    let reader = onnx()
+        .with_ignore_value_info(true)
+        .with_ignore_output_shapes(true);
+    let mut graph = reader.model_for_proto_model(proto).map_err(&unsupported)?;
     check_inputs(file, &mut graph)?;
     let names: Vec<&str> = file.outputs.iter().map(|port| port.name.as_str()).collect();
     if let Err(error) = graph.select_outputs_by_name(&names) {
@@ -81,21 +86,35 @@ fn check_inputs(file: &NetworkFile, graph: &mut InferenceModel) -> Result<(), Mo
     }
     for (index, port) in file.inputs.iter().enumerate() {
         let fact = graph.input_fact(index).map_err(&unsupported)?;
-        let expected = listed(&port.shape);
-        // A graph may leave dimensions open; those that it states must match.
-        let stated = fact.shape.concretize().map(|dims| listed(&dims));
-        if let Some(found) = stated.filter(|found| *found != expected) {
-            return Err(found_as(
-                file,
-                &format!("input `{}`", port.name),
-                expected,
-                found,
-            ));
+        if let Some((expected, found)) = unlike(port, fact) {
+            let port = format!("input `{}`", port.name);
+            return Err(found_as(file, &port, expected, found));
         }
         let fact = InferenceFact::dt_shape(f32::datum_type(), port.shape.clone());
         graph.set_input_fact(index, fact).map_err(&unsupported)?;
     }
     Ok(())
+}
+
+/// What of an input is not as the manifest says: expected and found. A graph may leave dimensions
+/// open, or name them; those that it states must match, and values are 32-bit floats.
+fn unlike(port: &Port, fact: &InferenceFact) -> Option<(String, String)> {
+    let kind = fact.datum_type.concretize().unwrap_or(f32::datum_type());
+    let dims: Vec<Option<TDim>> = fact.shape.dims().map(|dim| dim.concretize()).collect();
+    let is_same = |(found, expected): (&Option<TDim>, &usize)| {
+        let stated = found.as_ref().and_then(|dim| dim.to_i64().ok());
+        stated.is_none_or(|stated| usize::try_from(stated) == Ok(*expected))
+    };
+    let is_rank = dims.len() == port.shape.len() || fact.shape.is_open();
+    if kind == f32::datum_type() && is_rank && dims.iter().zip(&port.shape).all(is_same) {
+        return None;
+    }
+    let found: Vec<String> = dims
+        .iter()
+        .map(|dim| dim.as_ref().map_or("?".to_owned(), ToString::to_string))
+        .collect();
+    let expected = format!("{:?} {}", f32::datum_type(), listed(&port.shape));
+    Some((expected, format!("{kind:?} {}", listed(&found))))
 }
 
 /// Dimensions as they stand in a manifest.

@@ -6,7 +6,7 @@
 use crate::machine::{Held, Moment, is_no_gesture};
 use crate::one_euro::Landmarks;
 use serde::Serialize;
-use shm_layout::prediction::{PredictionJson, SteadyJson, rounded};
+use shm_layout::prediction::{PredictionJson, SteadyJson, SteadySceneJson, rounded};
 use shm_layout::{Label, MonotonicNs, Prediction, Sequence};
 
 /// What happened to a gesture.
@@ -31,7 +31,16 @@ pub enum EndReason {
     Lost,
 }
 
-/// Something that happened to a gesture of one hand.
+/// The hand that an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventHand {
+    /// Its number; never 0.
+    pub id: u64,
+    /// Whether it is a right hand, for a picture that is not mirrored.
+    pub is_right: bool,
+}
+
+/// Something that happened to a gesture of one hand, or of the whole frame.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GestureEvent {
     /// What.
@@ -42,10 +51,8 @@ pub struct GestureEvent {
     pub sequence: Sequence,
     /// When that was captured.
     pub at: Moment,
-    /// The hand's number.
-    pub hand_id: u64,
-    /// Whether it is a right hand, for a picture that is not mirrored.
-    pub is_right: bool,
+    /// The hand; `None`: the frame as a whole shows the gesture.
+    pub hand: Option<EventHand>,
     /// The gesture.
     pub held: Held,
 }
@@ -61,9 +68,9 @@ pub struct GestureEventJson<'a> {
     pub sequence: u64,
     /// Wall clock of that frame's capture, µs since 1970.
     pub capture_time_us: u64,
-    /// The hand, as in predictions.
+    /// The hand, as in predictions; 0 for the frame as a whole.
     pub hand_id: u64,
-    /// `Left` or `Right`.
+    /// `Left` or `Right`; `None` for the frame as a whole.
     pub handedness: &'static str,
     /// Name of the gesture.
     pub gesture: &'a str,
@@ -94,8 +101,12 @@ impl GestureEvent {
             source,
             sequence: self.sequence.0,
             capture_time_us: self.at.wall_us,
-            hand_id: self.hand_id,
-            handedness: if self.is_right { "Right" } else { "Left" },
+            hand_id: self.hand.map_or(0, |hand| hand.id),
+            handedness: match self.hand {
+                Some(hand) if hand.is_right => "Right",
+                Some(_) => "Left",
+                None => "None",
+            },
             gesture: held.gesture.as_str(),
             score: rounded(held.score),
             progress: rounded(held.progress),
@@ -105,6 +116,17 @@ impl GestureEvent {
             reason: self.reason,
         }
     }
+}
+
+/// What the frames of a source show as a whole, steady in time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SteadyScene {
+    /// As [`SteadyHand::gesture`].
+    pub gesture: Option<Label>,
+    /// As [`SteadyHand::progress`].
+    pub progress: f32,
+    /// As [`SteadyHand::since_us`].
+    pub since_us: u64,
 }
 
 /// What a hand shows, steady in time.
@@ -127,6 +149,8 @@ pub struct SteadyPrediction {
     pub raw: Prediction,
     /// One for each hand of `raw`; none at all when the prediction came too late.
     pub hands: Vec<SteadyHand>,
+    /// What the frame shows as a whole, if `raw` says so and did not come too late.
+    pub scene: Option<SteadyScene>,
 }
 
 impl SteadyPrediction {
@@ -136,6 +160,7 @@ impl SteadyPrediction {
         Self {
             raw,
             hands: Vec::new(),
+            scene: None,
         }
     }
 
@@ -145,23 +170,27 @@ impl SteadyPrediction {
         let mut json = self.raw.to_json(source, now);
         for (hand, steady) in json.hands.iter_mut().zip(&self.hands) {
             hand.steady = Some(SteadyJson {
-                gesture: steady.name().to_owned(),
+                gesture: name(steady.gesture.as_ref()).to_owned(),
                 progress: rounded(steady.progress),
                 since_us: steady.since_us,
                 landmarks: steady.landmarks.map(|point| point.map(rounded)),
+            });
+        }
+        if let (Some(scene), Some(steady)) = (&mut json.scene, &self.scene) {
+            scene.steady = Some(SteadySceneJson {
+                gesture: name(steady.gesture.as_ref()).to_owned(),
+                progress: rounded(steady.progress),
+                since_us: steady.since_us,
             });
         }
         json
     }
 }
 
-impl SteadyHand {
-    /// Name of the gesture; `None` for none.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match &self.gesture {
-            Some(gesture) if !is_no_gesture(*gesture) => gesture.as_str(),
-            _ => "None",
-        }
+/// Name of a gesture that is held; `None` for none.
+fn name(gesture: Option<&Label>) -> &str {
+    match gesture {
+        Some(gesture) if !is_no_gesture(*gesture) => gesture.as_str(),
+        _ => "None",
     }
 }

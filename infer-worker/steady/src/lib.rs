@@ -2,7 +2,7 @@
 //!
 //! - [`InOrder`]: the predictions of all infer-workers of a source, in the order of their frames.
 //! - [`Steadier`]: one source; knows its hands, smooths their landmarks ([`one_euro`]) and runs a
-//!   [`machine`] for each, which turns scores into events.
+//!   [`machine`] for each, or for what frames show as a whole, which turns scores into events.
 //! - [`GestureEvent`], [`SteadyPrediction`]: what comes out, and their JSON.
 //!
 //! Neighbours: `net-gateway` runs it on what comes from shared memory, `infer-worker events` on a
@@ -17,7 +17,8 @@ pub mod recording;
 mod steadier;
 
 pub use event::{
-    EndReason, EventKind, GestureEvent, GestureEventJson, SteadyHand, SteadyPrediction,
+    EndReason, EventHand, EventKind, GestureEvent, GestureEventJson, SteadyHand, SteadyPrediction,
+    SteadyScene,
 };
 pub use in_order::{Given, InOrder};
 pub use steadier::Steadier;

@@ -87,14 +87,17 @@ pub fn is_no_gesture(label: Label) -> bool {
     label.as_str().eq_ignore_ascii_case("none")
 }
 
-/// The rules for a gesture.
+/// The rules for a gesture: its own, else those of all, as [`GestureRules::of`] has them for it.
 #[must_use]
-pub fn rules_of(settings: &SteadySettings, gesture: Label) -> &GestureRules {
+pub fn rules_of(settings: &SteadySettings, gesture: Label) -> GestureRules {
     let own = settings
         .named
         .iter()
         .find(|(name, _)| name == gesture.as_str());
-    own.map_or(&settings.gestures, |(_, rules)| rules)
+    own.map_or_else(
+        || settings.gestures.of(gesture.as_str()),
+        |(_, rules)| *rules,
+    )
 }
 
 impl Machine {
@@ -118,11 +121,11 @@ impl Machine {
         });
         self.go_on(settings, at, (gesture, score), &mut tell);
         let rules = rules_of(settings, gesture);
-        if !speaks_for(rules, gesture, score) {
+        if !speaks_for(&rules, gesture, score) {
             return;
         }
         self.note_candidate(settings, gesture, at);
-        if !self.may_begin(rules, gesture, at) {
+        if !self.may_begin(&rules, gesture, at) {
             return;
         }
         if let Some(before) = self.end(at) {
@@ -134,7 +137,7 @@ impl Machine {
             since,
             last: at,
             score,
-            progress: progress(rules, at.since(since)),
+            progress: progress(&rules, at.since(since)),
             is_continued: false,
             misses: 0,
         };
@@ -192,7 +195,7 @@ impl Machine {
         if gesture == held.gesture && f64::from(score) >= rules.release_score {
             (held.last, held.score, held.misses) = (at, score, 0);
             let before = held.progress;
-            held.progress = progress(rules, at.since(held.since));
+            held.progress = progress(&rules, at.since(held.since));
             let steps = |progress: f32| (progress * HOLD_STEPS).floor();
             if steps(held.progress) > steps(before) && !held.is_continued {
                 tell(Change::Hold(*held));
@@ -212,17 +215,17 @@ impl Machine {
     /// still win; then the gesture that the newest one shows is the next, from its own first vote on.
     fn note_candidate(&mut self, settings: &SteadySettings, gesture: Label, at: Moment) {
         if let Some((candidate, since)) = self.candidate
-            && self.is_alive(rules_of(settings, candidate), candidate, since)
+            && self.is_alive(&rules_of(settings, candidate), candidate, since)
         {
             return;
         }
         let rules = rules_of(settings, gesture);
         let votes = self
-            .window(rules)
-            .filter(|seen| is_vote(rules, gesture, seen));
+            .window(&rules)
+            .filter(|seen| is_vote(&rules, gesture, seen));
         let first = votes
             .map(|seen| seen.at)
-            .take_while(|since| self.is_alive(rules, gesture, *since))
+            .take_while(|since| self.is_alive(&rules, gesture, *since))
             .last();
         self.candidate = Some((gesture, first.unwrap_or(at)));
     }

@@ -160,6 +160,24 @@ fn hold_is_told_in_tenths_and_completed_once() {
 }
 
 #[test]
+fn without_a_hold_time_it_is_complete_when_it_begins() {
+    let mut settings = SteadySettings::default();
+    settings.gestures.hold_ms = 0;
+    let (mut machine, mut told) = (Machine::default(), Vec::new());
+    for n in 0..30_u64 {
+        let at = Moment {
+            capture: MonotonicNs(n * 33_000_000),
+            wall_us: n,
+        };
+        machine.see(&settings, at, (label("A"), 0.9), |change| match change {
+            Change::Start(held) => told.push(held.progress),
+            Change::Hold(_) | Change::End(_) => told.push(-1.0),
+        });
+    }
+    assert_eq!(told, [1.0]);
+}
+
+#[test]
 fn it_begins_again_only_after_its_cooldown() {
     let play = |cooldown_ms| {
         Play::new(33)
@@ -189,6 +207,43 @@ fn rules_of_a_gesture_go_before_those_of_all() {
         .with(settings)
         .frames("B.............CCCCCCCCCCCCCC AAAAAAAAAAAA");
     assert_eq!(play.told, ["+B 0", "-B 231", "+A 1188"]);
+}
+
+#[test]
+fn a_gesture_that_came_with_the_box_is_believed_from_its_own_score_on() {
+    let mut settings = SteadySettings::default();
+    let least = |settings: &SteadySettings, name| rules_of(settings, label(name)).enter_score;
+    assert_eq!(least(&settings, "Thumb_Up"), 0.6);
+    assert_eq!(least(&settings, "A"), 0.55);
+    settings.gestures.enter_score = 0.95;
+    assert_eq!(least(&settings, "Thumb_Up"), 0.95, "whoever asks for more");
+    let own = shm_layout::control::GestureRules {
+        enter_score: 0.3,
+        ..settings.gestures
+    };
+    settings.named = vec![("Thumb_Up".into(), own)];
+    assert_eq!(
+        least(&settings, "Thumb_Up"),
+        0.3,
+        "what is said of it goes first"
+    );
+
+    // A hand that shows nothing, of which 0.58 is said: it begins no thumb, but goes on with one.
+    let mut begun = Vec::new();
+    let (settings, mut machine) = (SteadySettings::default(), Machine::default());
+    for n in 0..60_u64 {
+        let at = Moment {
+            capture: MonotonicNs(n * 33_000_000),
+            wall_us: n,
+        };
+        let score = if (30..45).contains(&n) { 0.65 } else { 0.58 };
+        machine.see(&settings, at, (label("Thumb_Up"), score), |change| {
+            if !matches!(change, Change::Hold(_)) {
+                begun.push((matches!(change, Change::Start(_)), n));
+            }
+        });
+    }
+    assert_eq!(begun, [(true, 38)]);
 }
 
 #[test]

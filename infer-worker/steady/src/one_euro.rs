@@ -156,6 +156,34 @@ mod tests {
         assert!(behind < 0.02, "less than one frame behind: {behind}");
     }
 
+    /// What comes out of a hand that swings and trembles along one axis.
+    fn swing(axis: usize, scale: f32) -> Vec<f32> {
+        let settings = SteadySettings::default();
+        let place = |n: u64| {
+            let x = 0.4 + 0.1 * (n as f32 / 9.0).sin() + tremble(n);
+            let swung = hand(x).map(|[x, y, z]| [x * scale, y * scale, z]);
+            swung.map(|[x, y, z]| if axis == 0 { [x, y, z] } else { [y, x, z] })
+        };
+        let mut filter = OneEuro::new(ms(0), place(0));
+        (1..90)
+            .map(|n| filter.smooth(&settings, ms(n * 33), &place(n), [600.0, 600.0])[8][axis])
+            .collect()
+    }
+
+    #[test]
+    fn a_hand_further_away_is_followed_as_a_near_one() {
+        let (near, far) = (swing(0, 1.0), swing(0, 0.25));
+        let apart = near.iter().zip(&far).map(|(a, b)| (a * 0.25 - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 1e-5);
+    }
+
+    #[test]
+    fn a_hand_is_followed_up_and_down_as_from_side_to_side() {
+        let (along, down) = (swing(0, 1.0), swing(1, 1.0));
+        let apart = along.iter().zip(&down).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 1e-5);
+    }
+
     #[test]
     fn a_pause_begins_anew_and_nonsense_changes_nothing() {
         let settings = SteadySettings::default();

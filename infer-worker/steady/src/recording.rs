@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use shm_layout::prediction::{HANDS_MAX, LANDMARKS, Motion};
-use shm_layout::{Generation, Hand, Label, MonotonicNs, Prediction, Sequence};
+use shm_layout::{Generation, Hand, Label, MonotonicNs, Prediction, Scene, Sequence};
 
 /// A line that cannot be used.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ struct Line {
     capture_time_us: u64,
     /// Width and height of the frame, in pixels.
     frame: [u32; 2],
+    /// What the frame shows as a whole: its gesture and its score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scene: Option<(String, f32)>,
     hands: Vec<LineHand>,
 }
 
@@ -66,6 +69,9 @@ pub fn line(prediction: &Prediction) -> Result<String, serde_json::Error> {
         sequence: prediction.sequence.0,
         capture_time_us: prediction.capture_wall_us,
         frame: [prediction.width_px, prediction.height_px],
+        scene: prediction
+            .scene
+            .map(|scene| (scene.gesture.to_string(), (scene.score * 1e3).round() / 1e3)),
         hands: hands.collect(),
     })
 }
@@ -108,9 +114,16 @@ fn parse(line: &str) -> Result<Prediction, String> {
         model: [0; 32],
         detected: false,
         looks: 0,
+        scene: line.scene.map(scene).transpose()?,
         hands: line.hands.into_iter().map(hand).collect::<Result<_, _>>()?,
         lost: Vec::new(),
     })
+}
+
+fn scene((gesture, score): (String, f32)) -> Result<Scene, String> {
+    let wrong = || format!("`{gesture}` is no name of a gesture");
+    let gesture = Label::new(&gesture).ok_or_else(wrong)?;
+    Ok(Scene { gesture, score })
 }
 
 fn hand(hand: LineHand) -> Result<Hand, String> {
@@ -149,6 +162,16 @@ mod tests {
         let again = line(&read[0]).expect("json");
         assert_eq!(again, line(&empty).expect("json"));
         assert_eq!((read.len(), read[0].sequence.0), (1, 41));
+        let scene = Scene {
+            gesture: Label::new("Victory").expect("label"),
+            score: 0.75,
+        };
+        let whole = Prediction {
+            scene: Some(scene),
+            ..empty
+        };
+        let read = super::read(&line(&whole).expect("json")).expect("a recording");
+        assert_eq!(read[0].scene, Some(scene));
     }
 
     #[test]

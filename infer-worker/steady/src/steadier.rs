@@ -1,15 +1,18 @@
-//! One source: its hands, each with its filter and its machine.
+//! One source: its hands, each with its filter and its machine, and the machine of what its frames
+//! show as a whole.
 //!
 //! Neighbours: predictions come in order ([`crate::InOrder`]); what comes out goes to clients. It is
 //! the only state of the rules, and a gateway that has just started makes it from the predictions
 //! that shared memory still holds ([`Steadier::rebuild`]).
 
-use crate::event::{EndReason, EventKind, GestureEvent, SteadyHand, SteadyPrediction};
+use crate::event::{
+    EndReason, EventHand, EventKind, GestureEvent, SteadyHand, SteadyPrediction, SteadyScene,
+};
 use crate::machine::{Change, Machine, Moment};
 use crate::one_euro::{OneEuro, size_px};
 use shm_layout::control::SteadySettings;
 use shm_layout::prediction::HANDS_MAX;
-use shm_layout::{Hand, MonotonicNs, Prediction, Sequence};
+use shm_layout::{Hand, MonotonicNs, Prediction, Scene, Sequence};
 use std::time::Duration;
 
 /// A number that is new stands for a known hand that is missing, if it lies in the same place: two
@@ -40,11 +43,21 @@ struct Track {
     machine: Machine,
 }
 
+/// What the frames of a source show as a whole.
+#[derive(Debug, Clone)]
+struct SceneTrack {
+    /// The last prediction that said something of it.
+    seen: Moment,
+    idle_since_us: u64,
+    machine: Machine,
+}
+
 /// Makes the predictions of one source steady.
 #[derive(Debug, Clone)]
 pub struct Steadier {
     settings: SteadySettings,
     tracks: Vec<Track>,
+    scene: Option<SceneTrack>,
     newest: (Sequence, Moment),
 }
 
@@ -55,6 +68,7 @@ impl Steadier {
         Self {
             settings: settings.clone(),
             tracks: Vec::with_capacity(HANDS_KEPT),
+            scene: None,
             newest: (Sequence(0), Moment::default()),
         }
     }
@@ -73,9 +87,11 @@ impl Steadier {
             newest = Some(self.see(prediction, |_| {}));
         }
         let earliest = earliest.unwrap_or_default();
-        for track in &mut self.tracks {
-            track.machine.set_continued(earliest);
-        }
+        let hands = self.tracks.iter_mut().map(|track| &mut track.machine);
+        let scene = self.scene.iter_mut().map(|track| &mut track.machine);
+        hands
+            .chain(scene)
+            .for_each(|machine| machine.set_continued(earliest));
         newest
     }
 
@@ -103,9 +119,26 @@ impl Steadier {
             let track = &mut self.tracks[index];
             hand.id = track.id();
             let settings = &self.settings;
-            let events = |change| tell(track_event(change, hand, sequence, at));
+            let event_hand = EventHand {
+                id: hand.id,
+                is_right: hand.motion.right_average >= 0.5,
+            };
+            let events = |change| tell(event_of(change, Some(event_hand), sequence, at));
             hands.push(track.see(settings, hand, frame, at, events));
         }
+        let scene = match raw.scene {
+            Some(scene) => Some(self.see_scene(scene, sequence, at, &mut tell)),
+            None => {
+                self.miss_hands(at);
+                None
+            }
+        };
+        self.expire(at.capture, &mut tell);
+        SteadyPrediction { raw, hands, scene }
+    }
+
+    /// A prediction of hands shows those that it shows, and no others.
+    fn miss_hands(&mut self, at: Moment) {
         let missing = self
             .tracks
             .iter_mut()
@@ -114,14 +147,45 @@ impl Steadier {
             track.missed.get_or_insert(at);
             track.machine.miss(at);
         });
-        self.expire(at.capture, &mut tell);
-        SteadyPrediction { raw, hands }
+    }
+
+    fn see_scene(
+        &mut self,
+        scene: Scene,
+        sequence: Sequence,
+        at: Moment,
+        mut tell: impl FnMut(GestureEvent),
+    ) -> SteadyScene {
+        let track = self.scene.get_or_insert_with(|| SceneTrack {
+            seen: at,
+            idle_since_us: at.wall_us,
+            machine: Machine::default(),
+        });
+        track.seen = at;
+        let SceneTrack {
+            idle_since_us,
+            machine,
+            ..
+        } = track;
+        machine.see(&self.settings, at, (scene.gesture, scene.score), |change| {
+            if matches!(change, Change::End(_)) {
+                *idle_since_us = at.wall_us;
+            }
+            tell(event_of(change, None, sequence, at));
+        });
+        let held = machine.held();
+        SteadyScene {
+            gesture: held.map(|held| held.gesture),
+            progress: held.map_or(0.0, |held| held.progress),
+            since_us: held.map_or(*idle_since_us, |held| held.since.wall_us),
+        }
     }
 
     /// Tells what ends because no predictions came until `now`.
     pub fn tick(&mut self, now: MonotonicNs, mut tell: impl FnMut(GestureEvent)) {
         let gap = Duration::from_millis(self.settings.gap_ms) + GRACE;
-        if !self.tracks.is_empty() && now.since(self.newest.1.capture) >= gap {
+        let is_anything_known = !self.tracks.is_empty() || self.scene.is_some();
+        if is_anything_known && now.since(self.newest.1.capture) >= gap {
             let end = MonotonicNs(self.newest.1.capture.0 + self.settings.gap_ms * 1_000_000);
             self.expire(end, &mut tell);
         }
@@ -149,13 +213,28 @@ impl Steadier {
                     reason: Some(EndReason::Lost),
                     sequence,
                     at: later(track.seen, waited),
-                    hand_id: track.id(),
-                    is_right: track.is_right,
+                    hand: Some(EventHand {
+                        id: track.id(),
+                        is_right: track.is_right,
+                    }),
                     held,
                 });
             }
             !is_gone
         });
+        let is_old = |track: &SceneTrack| now.since(track.seen.capture) >= gap;
+        if let Some(mut track) = self.scene.take_if(|track| is_old(track))
+            && let Some(held) = track.machine.end(track.seen)
+        {
+            tell(GestureEvent {
+                kind: EventKind::GestureEnd,
+                reason: Some(EndReason::Lost),
+                sequence,
+                at: later(track.seen, gap),
+                hand: None,
+                held,
+            });
+        }
     }
 
     /// Where the hand's track is; a new one if there is none. `numbers` are all in the prediction.
@@ -251,7 +330,12 @@ impl Track {
     }
 }
 
-fn track_event(change: Change, hand: &Hand, sequence: Sequence, at: Moment) -> GestureEvent {
+fn event_of(
+    change: Change,
+    hand: Option<EventHand>,
+    sequence: Sequence,
+    at: Moment,
+) -> GestureEvent {
     let (kind, held) = match change {
         Change::Start(held) => (EventKind::GestureStart, held),
         Change::Hold(held) => (EventKind::GestureHold, held),
@@ -262,8 +346,7 @@ fn track_event(change: Change, hand: &Hand, sequence: Sequence, at: Moment) -> G
         reason: (kind == EventKind::GestureEnd).then_some(EndReason::Released),
         sequence,
         at,
-        hand_id: hand.id,
-        is_right: hand.motion.right_average >= 0.5,
+        hand,
         held,
     }
 }

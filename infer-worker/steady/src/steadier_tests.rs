@@ -22,6 +22,7 @@ pub(crate) fn prediction_at(sequence: u64, at_ms: u64) -> Prediction {
         model: [0; 32],
         detected: false,
         looks: 0,
+        scene: None,
         hands: Vec::new(),
         lost: Vec::new(),
     }
@@ -73,7 +74,7 @@ fn line(event: &GestureEvent) -> String {
     let reason = event.reason.map(|reason| format!(" {reason:?}"));
     format!(
         "{name} {} {at_ms}{}",
-        event.hand_id,
+        event.hand.map_or(0, |hand| hand.id),
         reason.unwrap_or_default()
     )
 }
@@ -104,6 +105,28 @@ fn a_hand_that_is_gone_ends_its_gesture_after_its_time() {
     let told = without_holds(play(&mut steadier, frames));
     // The first frame without it is 20, at 660 ms.
     assert_eq!(told, ["start 7 264", "end 7 1060 Lost"]);
+}
+
+#[test]
+fn what_ends_unseen_ends_on_the_side_where_the_hand_was_on_average() {
+    for (right_average, is_right) in [(0.9, true), (0.1, false)] {
+        let mut steadier = steadier();
+        let shown = |n: u64| {
+            let mut hand = hand(7, 0.3, "Thumb_Up");
+            // What single frames say changes.
+            hand.right_probability = (n % 2) as f32;
+            hand.motion.right_average = right_average;
+            frame(n, vec![hand])
+        };
+        let mut sides = Vec::new();
+        let frames = (0..20).map(shown).chain((20..60).map(|n| frame(n, vec![])));
+        for prediction in frames {
+            steadier.see(prediction, |event| {
+                sides.push(event.hand.expect("one of a hand").is_right);
+            });
+        }
+        assert!(!sides.is_empty() && sides.iter().all(|side| *side == is_right));
+    }
 }
 
 #[test]
@@ -157,6 +180,26 @@ fn one_hand_with_two_numbers_is_one_hand() {
     let both = vec![hand(7, 0.3, "None"), hand(44, 0.31, "None")];
     let seen = steadier.see(frame(41, both), |_| {});
     assert_eq!((seen.raw.hands[0].id, seen.raw.hands[1].id), (7, 44));
+    // And stay two, whichever is named first.
+    let both = vec![hand(44, 0.31, "None"), hand(7, 0.3, "None")];
+    let seen = steadier.see(frame(42, both), |_| {});
+    assert_eq!((seen.raw.hands[0].id, seen.raw.hands[1].id), (44, 7));
+}
+
+#[test]
+fn a_hand_that_comes_elsewhere_is_not_the_one_that_went() {
+    let mut steadier = steadier();
+    play(&mut steadier, (0..20).map(up));
+    let seen = steadier.see(frame(20, vec![hand(44, 0.7, "Thumb_Up")]), |_| {});
+    assert_eq!(seen.raw.hands[0].id, 44);
+    assert_eq!(seen.hands[0].gesture, None, "it has begun nothing yet");
+}
+
+#[test]
+fn a_hand_that_is_there_in_every_other_frame_shows_nothing() {
+    let mut steadier = steadier();
+    let frames = (0..80).map(|n| if n % 2 == 0 { up(n) } else { frame(n, vec![]) });
+    assert_eq!(without_holds(play(&mut steadier, frames)), [""; 0]);
 }
 
 #[test]
@@ -194,6 +237,44 @@ fn a_restart_begins_nothing_a_second_time() {
 }
 
 #[test]
+fn a_hand_shows_nothing_since_its_gesture_ended() {
+    let mut steadier = steadier();
+    let shown = |n: u64| {
+        let gesture = if n < 20 { "Thumb_Up" } else { "None" };
+        frame(n, vec![hand(7, 0.3, gesture)])
+    };
+    let since_ms = |steady: &SteadyHand| (steady.since_us - 1_000_000_000) / 1000 - 1000;
+    let mut seen = Vec::new();
+    for n in 0..60 {
+        let steady = steadier.see(shown(n), |_| {}).hands[0];
+        let name = steady
+            .gesture
+            .map_or("None".to_owned(), |label| label.to_string());
+        seen.push((name, since_ms(&steady)));
+    }
+    assert_eq!(seen[0], ("None".to_owned(), 0));
+    assert_eq!(seen[19], ("Thumb_Up".to_owned(), 0));
+    // Shown last in frame 19; released for 200 ms and more votes than it may lose.
+    assert_eq!(seen[59], ("None".to_owned(), 26 * STEP_MS));
+}
+
+#[test]
+fn hands_without_end_are_not_remembered_without_end() {
+    let mut steadier = steadier();
+    for n in 0..100_u64 {
+        // Each in a place of its own: none stands for another.
+        let others = (0..4_u64).map(|k| {
+            let mut other = hand(100 + n * 4 + k, 0.05 + 0.25 * k as f32, "None");
+            let y = 0.1 + 0.2 * (n % 5) as f32;
+            other.landmarks.iter_mut().for_each(|point| point[1] = y);
+            other
+        });
+        steadier.see(frame(n, others.collect()), |_| {});
+        assert!(steadier.tracks.len() <= HANDS_KEPT);
+    }
+}
+
+#[test]
 fn landmarks_are_smoothed_and_the_raw_ones_stay() {
     let mut steadier = steadier();
     let mut last = None;
@@ -227,4 +308,81 @@ fn event_has_exactly_the_documented_shape() {
         "since_us": 1_001_000_000_u64, "held_ms": 264, "continued": false,
     });
     assert_eq!(json, expected);
+}
+
+/// Frame `n`, which as a whole shows `gesture`.
+fn whole(n: u64, gesture: &str) -> Prediction {
+    Prediction {
+        scene: Some(Scene {
+            gesture: Label::new(gesture).expect("label"),
+            score: 0.9,
+        }),
+        ..frame(n, Vec::new())
+    }
+}
+
+#[test]
+fn what_whole_frames_show_begins_and_ends_by_the_same_rules() {
+    let mut steadier = Steadier::new(&SteadySettings::default());
+    let told = play(&mut steadier, (0..30).map(|n| whole(n, "Thumb_Up")));
+    assert_eq!(told[0], "start 0 264", "as a hand: {told:?}");
+    let steady = steadier
+        .see(whole(30, "Thumb_Up"), |_| {})
+        .scene
+        .expect("a scene");
+    assert_eq!(steady.gesture, Label::new("Thumb_Up"));
+    assert!(steady.progress > 0.5, "{steady:?}");
+    let told = play(&mut steadier, (31..60).map(|n| whole(n, "None")));
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].starts_with("end 0 ") && told[0].ends_with(" Released"),
+        "{told:?}"
+    );
+    let mut event = None;
+    let mut last = Steadier::new(&SteadySettings::default());
+    for n in 0..30 {
+        last.see(whole(n, "Thumb_Up"), |told| {
+            event.get_or_insert(told);
+        });
+    }
+    let json = serde_json::to_value(event.expect("a start").to_json("cam0")).expect("json");
+    assert_eq!(
+        (&json["hand_id"], &json["handedness"]),
+        (&0.into(), &"None".into())
+    );
+    let shown = last
+        .see(whole(30, "Thumb_Up"), |_| {})
+        .to_json("cam0", MonotonicNs(0));
+    let scene = serde_json::to_value(shown.scene.expect("a scene")).expect("json");
+    assert_eq!(scene["steady"]["gesture"], "Thumb_Up");
+}
+
+/// While a new model is tried, predictions of hands and of whole frames take turns.
+#[test]
+fn a_prediction_of_whole_frames_says_nothing_of_hands_nor_the_other_way_round() {
+    let mut steadier = Steadier::new(&SteadySettings::default());
+    let both = (0..40).map(|n| {
+        if n % 2 == 0 {
+            up(n)
+        } else {
+            whole(n, "Victory")
+        }
+    });
+    let mut told = play(&mut steadier, both);
+    told.retain(|line| line != "hold");
+    told.sort();
+    assert_eq!(told.len(), 2, "both are held: {told:?}");
+    assert!(told[0].starts_with("start 0 ") && told[1].starts_with("start 7 "));
+    // The one that speaks no more ends when its time is over.
+    let told = play(&mut steadier, (40..120).map(|n| whole(n, "Victory")));
+    let ends: Vec<_> = told.iter().filter(|line| line.starts_with("end")).collect();
+    assert_eq!(ends.len(), 1, "{told:?}");
+    assert!(ends[0].starts_with("end 7 ") && ends[0].ends_with(" Lost"));
+    let mut told = Vec::new();
+    steadier.tick(MonotonicNs(60_000_000_000), |event| told.push(line(&event)));
+    assert!(
+        told[0].starts_with("end 0 ") && told[0].ends_with(" Lost"),
+        "{told:?}"
+    );
+    steadier.tick(MonotonicNs(90_000_000_000), |_| panic!("told twice"));
 }

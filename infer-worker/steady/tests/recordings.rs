@@ -66,7 +66,10 @@ fn gestures_of_the_demo_clip_begin_once_and_in_time() {
         );
     }
     assert_eq!(ends.len(), SHOWN.len());
-    let hands: std::collections::BTreeSet<u64> = starts.iter().map(|event| event.hand_id).collect();
+    let hands: std::collections::BTreeSet<u64> = starts
+        .iter()
+        .filter_map(|event| Some(event.hand?.id))
+        .collect();
     assert_eq!(hands.len(), 1, "one hand: {hands:?}");
 }
 

@@ -24,7 +24,7 @@ def messages():  # (type, body) of each message; connects again when the connect
 
 for kind, body in messages():
     if kind == 127: (sys.exit if body[1] == 5 else sys.stderr.write)(f"error: {body[2:].decode()}\n")  # 5: no such source
-    if kind == 18: hands = json.loads(body[16:])["hands"]
+    if kind == 18: hands = (said := json.loads(body[16:]))["hands"] + [{**s, "box": [0.02, 0.1, 0, 0]} for s in [said.get("scene")] if s]
     if kind == 18 and args.headless: print("prediction", *struct.unpack(">QQ", body[:16]), [h["gesture"] for h in hands])
     if kind == 17 and args.headless: print("frame", *struct.unpack(">QQII", body[:24]), len(body) - 24, flush=True)
     elif kind in (17, 20) and not args.headless:  # 20: a notice in a frame's place, its picture behind its text

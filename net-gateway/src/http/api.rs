@@ -110,7 +110,9 @@ fn reasons_against(status: &BoxStatus) -> Vec<String> {
                 source.detail
             )
         });
-    units.chain(sources).collect()
+    let is_locked = status.has_tls() && status.tls.is_none();
+    let certificate = is_locked.then(|| "there is no certificate that can be used".to_owned());
+    units.chain(sources).chain(certificate).collect()
 }
 
 /// A state as its word in JSON.
@@ -124,6 +126,7 @@ pub(super) fn word(state: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shm_layout::control::CertificateProblem;
 
     fn status(unit: &str, source: &str) -> BoxStatus {
         serde_json::from_value(serde_json::json!({
@@ -134,7 +137,7 @@ mod tests {
                 "last_death_ago_ms": 5, "retry_in_ms": 100, "counters": {}}],
             "sources": [{"name": "cam0", "kind": "v4l2", "state": source, "detail": "unplugged",
                 "format": "MJPG", "width_px": 640, "height_px": 480, "fps": 30.0,
-                "measured_fps": 0.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
+                "is_idle": false, "measured_fps": 0.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
             "model": null, "infer_workers": 1,
             "traffic": {"clients": 0, "predictions_per_s": 0.0,
                 "latency_ms_p50": null, "latency_ms_p99": null},
@@ -149,6 +152,15 @@ mod tests {
         assert_eq!(
             reasons_against(&status("backoff", "lost")),
             ["infer/0 is backoff", "source cam0 is lost: unplugged"]
+        );
+        let mut locked = status("ready", "live");
+        locked.tls_problem = Some(CertificateProblem {
+            problem: "`/c.pem` is gone".to_owned(),
+            hint: String::new(),
+        });
+        assert_eq!(
+            reasons_against(&locked),
+            ["there is no certificate that can be used"]
         );
     }
 }

@@ -3,6 +3,7 @@
 use crate::clients::Refusal;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Serialize;
 
 /// Seconds after which a refused client may try again, in `Retry-After`.
@@ -63,6 +64,31 @@ impl ApiError {
         )
     }
 
+    /// The whole answer, for a connection that ends with it and that no HTTP library serves.
+    #[must_use]
+    pub fn whole(&self) -> Bytes {
+        let body = self.json();
+        let again = if self.is_for_now() {
+            format!("Retry-After: {RETRY_AFTER_S}\r\n")
+        } else {
+            String::new()
+        };
+        Bytes::from(format!(
+            "HTTP/1.1 {}\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\
+             Content-Length: {}\r\nConnection: close\r\n{again}\r\n{body}",
+            self.status,
+            body.len()
+        ))
+    }
+
+    /// Whether the same request may be granted a little later.
+    fn is_for_now(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+        )
+    }
+
     /// The JSON body.
     #[must_use]
     pub fn json(&self) -> String {
@@ -88,6 +114,7 @@ impl From<Refusal> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let is_for_now = self.is_for_now();
         let mut response = (self.status, self.json()).into_response();
         let headers = response.headers_mut();
         headers.insert(
@@ -95,10 +122,7 @@ impl IntoResponse for ApiError {
             HeaderValue::from_static("application/json"),
         );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if matches!(
-            self.status,
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
-        ) {
+        if is_for_now {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }
         response

@@ -197,6 +197,7 @@ impl Figures {
             ),
             ("max_renditions", read(&connections.renditions_refused)),
             ("login_form", read(&connections.forms_refused)),
+            ("request_head", read(&connections.heads_refused)),
             ("orders", read(&connections.orders_refused)),
         ]);
         let samples = refused.map(|(limit, count)| (vec![("limit", limit)], count));

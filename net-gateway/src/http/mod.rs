@@ -5,11 +5,12 @@
 //! - [`api`]: status, sources, latest prediction, health; [`clients`]: who is connected;
 //!   [`metrics`]: for Prometheus;
 //! - [`gate`]: who may do what; [`login`]: people log in and out; [`control`]: orders to the box;
-//! - [`page`]: the web page; [`extract`], [`error`]: what a request says, and refusals as JSON.
+//! - [`page`]: the web page; [`extract`], [`error`], [`bare`]: what a request says, and refusals as JSON.
 //!
 //! Neighbours: [`crate::accept`] gives it connections, [`crate::hub`] everything it serves.
 
 pub mod api;
+pub mod bare;
 pub mod clients;
 pub mod control;
 pub mod error;
@@ -32,13 +33,15 @@ pub mod ws;
 use crate::access::{Access, Whence};
 use crate::client_io::ClientIo;
 use crate::client_record::Peer;
-use crate::hub::{Hub, Limits};
+use crate::hub::Hub;
+use crate::limits::Limits;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post};
+use bare::WithBodies;
 use bytes::Bytes;
 use error::ApiError;
 use gate::Need::{self, May, Name, Nothing};
@@ -63,7 +66,9 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
 /// Longest request head in bytes (longer: 431), and how many bytes of a response may wait in
 /// user space before the next frame is taken. One frame is taken whole, then nothing until it is
 /// written down to this: a slow client has one frame in flight, not a queue.
-const BUFFER_BYTES_MAX: usize = 16 * 1024;
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Most headers of a request (more: 431). Source: hyper, `http1::Builder::max_headers`.
+const HEAD_LINES_MAX: usize = 100;
 
 /// A route: its path, what it needs, and who answers.
 type Route = (&'static str, Need, MethodRouter<Arc<Hub>>);
@@ -168,10 +173,11 @@ pub async fn serve_connection(router: Router, hub: Arc<Hub>, io: ClientIo, peer:
         request.extensions_mut().insert(client);
         routes.call(request)
     });
+    let io = WithBodies::new(io, Arc::clone(hub.connections()));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_buf_size(BUFFER_BYTES_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
@@ -197,12 +203,7 @@ pub fn connection_refusal(limits: &Limits) -> Bytes {
         limits.connections_text(),
         "close some, or raise gateway.max_clients or gateway.max_clients_per_address",
     );
-    let body = error.json();
-    Bytes::from(format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nConnection: close\r\nRetry-After: 5\r\n\r\n{body}",
-        body.len()
-    ))
+    error.whole()
 }
 
 async fn not_found() -> ApiError {

@@ -138,6 +138,7 @@ mod tests {
             width_px: 0,
             height_px: 0,
             fps,
+            is_idle: false,
             measured_fps: 0.0,
             sequence: 0,
             predictions_per_s: 0.0,

@@ -80,8 +80,8 @@ impl Bench {
             Picture::Frame(frame) => frame.jpeg(),
             Picture::Notice(notice) => notice.jpeg(),
         };
-        let hands = prediction.filter(|_| wish.overlay).map(overlay::drawn);
-        let canvas = match renderer.render(&jpeg, wish, hands.as_deref().unwrap_or_default())? {
+        let drawing = prediction.filter(|_| wish.overlay).map(overlay::drawn);
+        let canvas = match renderer.render(&jpeg, wish, &drawing.unwrap_or_default())? {
             Rendered::Original => None,
             Rendered::Drawn(canvas) => Some(canvas),
         };

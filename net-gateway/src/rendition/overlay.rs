@@ -1,5 +1,5 @@
-//! Draws the hands of one prediction into a picture: bones, joints, and a label for each hand, with a
-//! bar for how much of its gesture's hold time is over.
+//! Draws one prediction into a picture: bones, joints, and a label for each hand, with a bar for how
+//! much of its gesture's hold time is over; or a large label for what the frame shows as a whole.
 //!
 //! It looks like the page's own drawing (`page/overlay.js`), for clients that cannot draw, and shows
 //! what is steady. Values of a prediction are input: a point may lie anywhere, or nowhere.
@@ -22,6 +22,7 @@ const BONES: [&[usize]; 6] = [
     &[0, 17],
 ];
 /// Colours that stay apart on skin and for the colour-blind; the page's.
+const SCENE_RGB: Rgb = [0xf2, 0xf2, 0xf2];
 const RIGHT_RGB: Rgb = [0xff, 0xc1, 0x4d];
 const LEFT_RGB: Rgb = [0x5c, 0xd2, 0xff];
 const OUTLINE_RGB: Rgb = [10, 14, 20];
@@ -39,6 +40,8 @@ const BONE_PX: (f32, f32) = (1.5, 12.0);
 /// Height of a label's letters, likewise.
 const TEXT_PARTS: f32 = 38.0;
 const TEXT_PX: (f32, f32) = (10.0, 48.0);
+/// The label of a whole frame is so much larger.
+const SCENE_TEXT: f32 = 1.5;
 
 /// A hand as it is drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,9 +60,54 @@ pub struct DrawnHand {
     pub score: Option<f32>,
 }
 
-/// The hands of a prediction as they are drawn: what is steady where that is known.
+/// What a frame shows as a whole, as it is drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DrawnScene {
+    /// As [`DrawnHand::gesture`].
+    pub gesture: Option<Label>,
+    /// As [`DrawnHand::progress`].
+    pub progress: f32,
+    /// As [`DrawnHand::score`].
+    pub score: Option<f32>,
+}
+
+/// A prediction as it is drawn.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Drawing {
+    /// Its hands.
+    pub hands: Vec<DrawnHand>,
+    /// What the frame shows as a whole.
+    pub scene: Option<DrawnScene>,
+}
+
+impl Drawing {
+    /// Whether nothing is to be drawn.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hands.is_empty() && self.scene.is_none()
+    }
+}
+
+/// A prediction as it is drawn: what is steady where that is known.
 #[must_use]
-pub fn drawn(prediction: &SteadyPrediction) -> Vec<DrawnHand> {
+pub fn drawn(prediction: &SteadyPrediction) -> Drawing {
+    let shown = |gesture: &Label| gesture.as_str() != "None";
+    let scene = prediction.raw.scene.map(|scene| {
+        let steady = prediction.scene.as_ref();
+        let gesture = steady.map_or(Some(scene.gesture), |steady| steady.gesture);
+        DrawnScene {
+            gesture: gesture.filter(shown),
+            progress: steady.map_or(0.0, |steady| steady.progress),
+            score: (gesture == Some(scene.gesture)).then_some(scene.score),
+        }
+    });
+    Drawing {
+        hands: drawn_hands(prediction),
+        scene,
+    }
+}
+
+fn drawn_hands(prediction: &SteadyPrediction) -> Vec<DrawnHand> {
     let hands = prediction.raw.hands.iter().enumerate();
     let drawn = |(index, hand): (usize, &shm_layout::Hand)| {
         let steady = prediction.hands.get(index);
@@ -76,14 +124,17 @@ pub fn drawn(prediction: &SteadyPrediction) -> Vec<DrawnHand> {
     hands.map(drawn).collect()
 }
 
-/// Draws `hands` into `canvas`.
-pub fn draw(canvas: &mut Canvas, hands: &[DrawnHand]) {
-    for hand in hands {
+/// Draws into `canvas`.
+pub fn draw(canvas: &mut Canvas, drawing: &Drawing) {
+    for hand in &drawing.hands {
         draw_hand(canvas, hand);
     }
     // Labels last, so that no bone of another hand crosses one.
-    for hand in hands {
+    for hand in &drawing.hands {
         draw_label(canvas, hand);
+    }
+    if let Some(scene) = &drawing.scene {
+        draw_scene(canvas, scene);
     }
 }
 
@@ -126,18 +177,49 @@ fn near(point: &Point, size: [f32; 2]) -> Option<Point> {
     (is_near(0) && is_near(1)).then_some(*point)
 }
 
-/// The gesture, its score and the side, on a dark bar above the hand; inside the picture.
+/// The gesture, its score and the side, on a dark bar above the hand.
 fn draw_label(canvas: &mut Canvas, hand: &DrawnHand) {
+    let tag = Tag {
+        text: label(hand),
+        rgb: colour(hand),
+        progress: hand.gesture.is_some().then_some(hand.progress),
+        size: 1.0,
+    };
+    draw_tag(canvas, &tag, [hand.rect[0], hand.rect[1]]);
+}
+
+/// The gesture of the whole frame and its score, large, in the corner where reading begins.
+fn draw_scene(canvas: &mut Canvas, scene: &DrawnScene) {
+    let tag = Tag {
+        text: named(scene.gesture.as_ref(), scene.score).unwrap_or_else(|| "no gesture".to_owned()),
+        rgb: SCENE_RGB,
+        progress: scene.gesture.is_some().then_some(scene.progress),
+        size: SCENE_TEXT,
+    };
+    draw_tag(canvas, &tag, [0.02, 0.0]);
+}
+
+/// A label on its dark bar.
+struct Tag {
+    text: String,
+    rgb: Rgb,
+    /// How much of a hold is over, if there is one.
+    progress: Option<f32>,
+    /// Of its letters, to that of a hand's.
+    size: f32,
+}
+
+/// Draws a label above `[x, y]`, in fractions of the picture; inside of it.
+fn draw_tag(canvas: &mut Canvas, tag: &Tag, [x, y]: [f32; 2]) {
     let (width, height) = (canvas.width_px as f32, canvas.height_px as f32);
-    let text_px = (width / TEXT_PARTS).clamp(TEXT_PX.0, TEXT_PX.1);
-    let text = label(hand);
+    let text_px = (width / TEXT_PARTS).clamp(TEXT_PX.0, TEXT_PX.1) * tag.size;
+    let text = &tag.text;
     let weight = FontWeight::Bold;
     let pad = text_px * 0.3;
     let bar = [
         text.chars().count() as f32 * advance_px(text_px, weight) + 2.0 * pad,
         text_px + pad,
     ];
-    let [x, y, _, _] = hand.rect;
     if !x.is_finite() || !y.is_finite() {
         return;
     }
@@ -148,33 +230,37 @@ fn draw_label(canvas: &mut Canvas, hand: &DrawnHand) {
     canvas.fill([left, top, bar[0], bar[1]], LABEL_RGB, LABEL_INK);
     let accent_px = (text_px / 6.0).max(1.0);
     // Dim where it is still to be held.
-    let done_px = if hand.gesture.is_some() {
-        bar[0] * hand.progress.clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
+    let done_px = bar[0]
+        * tag
+            .progress
+            .map_or(0.0, |progress| progress.clamp(0.0, 1.0));
     let line = |width_px| [left, top + bar[1] - accent_px, width_px, accent_px];
-    canvas.fill(line(bar[0]), colour(hand), ACCENT_INK);
-    canvas.fill(line(done_px), colour(hand), 1.0);
+    canvas.fill(line(bar[0]), tag.rgb, ACCENT_INK);
+    canvas.fill(line(done_px), tag.rgb, 1.0);
     let style = Style {
         height_px: text_px,
         weight,
         rgb: TEXT_RGB,
     };
-    letters::write(canvas, [left + pad, top + pad / 4.0], &text, style);
+    letters::write(canvas, [left + pad, top + pad / 4.0], text, style);
 }
 
 /// What stands on a hand's label: `Thumb Up 93 % right`; without a gesture only the side.
 fn label(hand: &DrawnHand) -> String {
     let side = if hand.is_right { "right" } else { "left" };
-    let Some(gesture) = &hand.gesture else {
-        return side.to_owned();
-    };
-    let name = gesture.as_str().replace('_', " ");
-    match hand.score {
-        Some(score) => format!("{name} {:.0} % {side}", score * 100.0),
-        None => format!("{name} {side}"),
+    match named(hand.gesture.as_ref(), hand.score) {
+        Some(named) => format!("{named} {side}"),
+        None => side.to_owned(),
     }
+}
+
+/// `Thumb Up 93 %`, if there is a gesture.
+fn named(gesture: Option<&Label>, score: Option<f32>) -> Option<String> {
+    let name = gesture?.as_str().replace('_', " ");
+    Some(match score {
+        Some(score) => format!("{name} {:.0} %", score * 100.0),
+        None => name,
+    })
 }
 
 fn colour(hand: &DrawnHand) -> Rgb {
@@ -192,6 +278,18 @@ mod tests {
             score: Some(0.934),
             rect: [0.3, 0.4, 0.2, 0.3],
             landmarks,
+        }
+    }
+
+    fn of(hands: Vec<DrawnHand>) -> Drawing {
+        Drawing { hands, scene: None }
+    }
+
+    fn scene(gesture: &str, progress: f32) -> DrawnScene {
+        DrawnScene {
+            gesture: Label::new(gesture),
+            progress,
+            score: Some(0.934),
         }
     }
 
@@ -239,11 +337,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_frame_shows_stands_in_its_upper_left_corner() {
+        let blank = Canvas::filled(640, 480, [90; 3]);
+        let mut canvas = blank.clone();
+        let scene = scene("Thumb_Up", 1.0);
+        let drawing = Drawing {
+            hands: Vec::new(),
+            scene: Some(scene),
+        };
+        draw(&mut canvas, &drawing);
+        let rows = changed_rows(&canvas, &blank);
+        assert!(
+            rows.contains(&2) && rows.iter().all(|row| *row < 60),
+            "{rows:?}"
+        );
+        let accents = canvas.rgb.as_chunks::<3>().0.iter();
+        assert!(
+            accents.filter(|rgb| **rgb == SCENE_RGB).count() > 100,
+            "its hold"
+        );
+    }
+
+    #[test]
     fn hand_is_drawn_where_it_is_at_every_size() {
         for (width, height) in [(640, 480), (160, 120), (1920, 1080)] {
             let blank = Canvas::filled(width, height, [90; 3]);
             let mut canvas = blank.clone();
-            draw(&mut canvas, &[level("Thumb_Up")]);
+            draw(&mut canvas, &of(vec![level("Thumb_Up")]));
             let rows = changed_rows(&canvas, &blank);
             let at = |part: f32| (height as f32 * part) as usize;
             assert!(rows.contains(&at(0.6)), "the bones of {width}x{height}");
@@ -264,12 +384,14 @@ mod tests {
             strange.rect = [value; 4];
             for (width, height) in [(1, 1), (16, 9), (320, 240)] {
                 let mut canvas = Canvas::filled(width, height, [90; 3]);
-                draw(&mut canvas, &[strange.clone(), level("Closed_Fist")]);
+                let mut drawing = of(vec![strange.clone(), level("Closed_Fist")]);
+                drawing.scene = Some(scene("Victory", value));
+                draw(&mut canvas, &drawing);
                 assert_eq!(canvas.rgb.len(), (width * height * 3) as usize);
             }
         }
         let mut canvas = Canvas::filled(320, 240, [90; 3]);
-        draw(&mut canvas, &[]);
+        draw(&mut canvas, &Drawing::default());
         assert_eq!(canvas, Canvas::filled(320, 240, [90; 3]));
     }
 }

@@ -4,7 +4,7 @@
 //! Upstream: [`super::studio`], one picture after the other, its renditions in their order. It holds
 //! the memory for one picture of each kind and must be let go when nobody watches.
 
-use super::overlay::{self, DrawnHand};
+use super::overlay::{self, Drawing};
 use super::wish::Rendition;
 use crate::drawing::Canvas;
 use crate::drawing::decode::{DecodeError, Decoder};
@@ -80,11 +80,11 @@ impl Renderer {
         &mut self,
         jpeg: &[u8],
         wish: &Rendition,
-        hands: &[DrawnHand],
+        drawing: &Drawing,
     ) -> Result<Rendered<'_>, RenderError> {
         let (whole_width, whole_height) = self.decoder.size(jpeg)?;
         let width = wish.width_px.unwrap_or(whole_width).min(whole_width);
-        let has_hands = wish.overlay && !hands.is_empty();
+        let has_hands = wish.overlay && !drawing.is_empty();
         if width == whole_width && wish.quality.is_none() && !has_hands {
             return Ok(Rendered::Original);
         }
@@ -96,7 +96,7 @@ impl Renderer {
             self.shows = Some((width, false));
         }
         if has_hands && self.shows == Some((width, false)) {
-            overlay::draw(&mut self.canvas, hands);
+            overlay::draw(&mut self.canvas, drawing);
             self.shows = Some((width, true));
         }
         Ok(Rendered::Drawn(&self.canvas))
@@ -135,6 +135,7 @@ fn height_for(width: u32, whole_width: u32, whole_height: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::jpeg::Encoder;
+    use crate::rendition::overlay::DrawnHand;
     use shm_layout::Label;
 
     /// A picture whose left half is red and whose right half is blue.
@@ -186,7 +187,7 @@ mod tests {
             renderer.begin();
             let canvas = drawn(
                 renderer
-                    .render(&jpeg, &wish(Some(width), None, false), &[])
+                    .render(&jpeg, &wish(Some(width), None, false), &Drawing::default())
                     .unwrap(),
             );
             assert_eq!((canvas.width_px, canvas.height_px), (width, height));
@@ -207,11 +208,11 @@ mod tests {
             wish(None, None, true),
         ] {
             assert_eq!(
-                renderer.render(&jpeg, &wish, &[]).unwrap(),
+                renderer.render(&jpeg, &wish, &Drawing::default()).unwrap(),
                 Rendered::Original
             );
         }
-        let again = renderer.render(&jpeg, &wish(None, Some(50), false), &[]);
+        let again = renderer.render(&jpeg, &wish(None, Some(50), false), &Drawing::default());
         assert_eq!(drawn(again.unwrap()).width_px, 64);
     }
 
@@ -219,7 +220,12 @@ mod tests {
     fn hands_are_on_no_picture_that_is_to_have_none() {
         let mut renderer = Renderer::new().unwrap();
         let jpeg = halves(640, 480);
-        let mut render = |wish: Rendition| drawn(renderer.render(&jpeg, &wish, &[hand()]).unwrap());
+        let with_hand = Drawing {
+            hands: vec![hand()],
+            scene: None,
+        };
+        let mut render =
+            |wish: Rendition| drawn(renderer.render(&jpeg, &wish, &with_hand).unwrap());
         let plain = render(wish(Some(320), None, false));
         let hands = render(wish(Some(320), None, true));
         assert_ne!(plain, hands);
@@ -234,10 +240,15 @@ mod tests {
         let small = wish(Some(32), None, false);
         for bytes in [&b""[..], &[0x5a; 900], &halves(64, 48)[..100]] {
             renderer.begin();
-            assert!(renderer.render(bytes, &small, &[]).is_err());
+            assert!(renderer.render(bytes, &small, &Drawing::default()).is_err());
         }
         assert_eq!(
-            drawn(renderer.render(&halves(64, 48), &small, &[]).unwrap()).height_px,
+            drawn(
+                renderer
+                    .render(&halves(64, 48), &small, &Drawing::default())
+                    .unwrap()
+            )
+            .height_px,
             24
         );
     }

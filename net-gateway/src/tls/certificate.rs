@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError as TlsCertificateError, Error as TlsError, InconsistentKeys};
 use sha2::{Digest, Sha256};
-use shm_layout::control::{CertificateInfo, TlsFiles};
+use shm_layout::control::{CertificateInfo, CertificateProblem, TlsFiles};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -76,6 +76,15 @@ pub enum CertificateError {
 }
 
 impl CertificateError {
+    /// As people are told of it.
+    #[must_use]
+    pub fn problem(&self) -> CertificateProblem {
+        CertificateProblem {
+            problem: self.to_string(),
+            hint: self.hint().to_owned(),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> &'static str {

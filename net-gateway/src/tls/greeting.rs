@@ -8,7 +8,8 @@
 use super::keeper::Keeper;
 use crate::client_io::ClientIo;
 use crate::guarded_io::GuardedIo;
-use crate::hub::{Hub, TlsCounters};
+use crate::hub::Hub;
+use crate::limits::TlsCounters;
 use rustls::ServerConfig;
 use rustls::version::{TLS12, TLS13};
 use std::io;

@@ -2,17 +2,18 @@
 //! connections that begin from then on, and a change that cannot be used is told and left.
 //!
 //! Upstream: [`crate::run`] lets it watch on a thread of its own, since a disk can hang. Downstream:
-//! each handshake asks for the certificate. It must never leave a listener without one.
+//! each handshake asks for the certificate. It must never give one up before it has another: a
+//! listener is without one only if the files could not be used when the gateway started.
 
 use super::certificate::{Certificate, CertificateError, load};
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use shm_layout::control::{CertificateInfo, TlsFiles};
+use shm_layout::control::{CertificateProblem, CertificateReport, TlsFiles};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// How often the files are looked at.
@@ -29,66 +30,114 @@ type Stamp = [FileStamp; 2];
 pub struct Keeper {
     files: TlsFiles,
     provider: Arc<CryptoProvider>,
-    current: RwLock<Certificate>,
+    /// `None` until the files can be used for the first time.
+    current: RwLock<Option<Certificate>>,
+    /// What was wrong with the files when they were read last.
+    problem: Mutex<Option<CertificateProblem>>,
     /// The files as they were just before they were read for the first time.
     first: Stamp,
 }
 
 impl Keeper {
-    /// Reads the certificate.
+    /// Reads the certificate. One that `may_lack` it goes on without, and looks for it from then on.
     ///
     /// # Errors
     ///
     /// [`CertificateError`] says what is wrong with the files.
-    pub fn new(files: &TlsFiles, provider: Arc<CryptoProvider>) -> Result<Self, CertificateError> {
+    pub fn new(
+        files: &TlsFiles,
+        provider: Arc<CryptoProvider>,
+        may_lack: bool,
+    ) -> Result<Self, CertificateError> {
         let first = stamp(files);
-        let current = RwLock::new(load(files, &provider)?);
+        let (current, problem) = match load(files, &provider) {
+            Ok(certificate) => (Some(certificate), None),
+            Err(error) if may_lack => {
+                tracing::error!(
+                    "nobody gets in with TLS until the certificate can be used: {error} ({})",
+                    error.hint()
+                );
+                (None, Some(error.problem()))
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Self {
             files: files.clone(),
             provider,
-            current,
+            current: RwLock::new(current),
+            problem: Mutex::new(problem),
             first,
         })
     }
 
-    /// What is said of the one in force.
+    /// Whether there is one.
     #[must_use]
-    pub fn info(&self) -> CertificateInfo {
+    pub fn has_certificate(&self) -> bool {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        current.info.clone()
+        current.is_some()
+    }
+
+    /// What is said of the one in force, and of the files.
+    #[must_use]
+    pub fn report(&self) -> CertificateReport {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        CertificateReport {
+            info: current.as_ref().map(|current| current.info.clone()),
+            problem: problem.clone(),
+        }
     }
 
     /// Looks at the files until the other end of `end` is gone; `tell` hears of each certificate
-    /// that came into force.
-    pub fn watch(&self, end: &Receiver<()>, tell: impl Fn(CertificateInfo)) {
+    /// that came into force, and of what is wrong with the files.
+    pub fn watch(&self, end: &Receiver<()>, tell: impl Fn(CertificateReport)) {
         let mut changes = Changes::since(self.first);
         while end.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
-            if changes.see(stamp(&self.files)) {
-                match self.take() {
-                    Ok(info) => tell(info),
-                    Err(error) => tracing::warn!(
-                        "the changed certificate is not taken, the one before stays in force: \
-                         {error} ({})",
-                        error.hint()
-                    ),
+            let has_changed = changes.see(stamp(&self.files));
+            // Without one each look is a try: a file's rights may change, which no stamp shows.
+            if has_changed || !self.has_certificate() {
+                let before = self.report();
+                self.take();
+                let report = self.report();
+                if report != before {
+                    tell(report);
                 }
             }
         }
     }
 
-    fn take(&self) -> Result<CertificateInfo, CertificateError> {
-        let new = load(&self.files, &self.provider)?;
-        let info = new.info.clone();
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
-        tracing::info!("certificate taken anew, SHA-256 {}", info.fingerprint);
-        Ok(info)
+    fn take(&self) {
+        let loaded = load(&self.files, &self.provider);
+        let mut problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = problem.take();
+        match loaded {
+            Ok(new) => {
+                let info = new.info.clone();
+                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+                let before = current.replace(new).map(|before| before.info);
+                if before.as_ref() != Some(&info) {
+                    tracing::info!("certificate taken anew, SHA-256 {}", info.fingerprint);
+                }
+            }
+            Err(error) => {
+                let found = error.problem();
+                if known.as_ref() != Some(&found) {
+                    let CertificateProblem { problem, hint } = &found;
+                    tracing::warn!(
+                        "the changed certificate is not taken, what was before stays: {problem} ({hint})"
+                    );
+                }
+                *problem = Some(found);
+            }
+        }
     }
 }
 
 impl ResolvesServerCert for Keeper {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(&current.key))
+        // Without one the handshake ends with an alert.
+        current.as_ref().map(|current| Arc::clone(&current.key))
     }
 }
 

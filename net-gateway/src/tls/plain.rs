@@ -5,6 +5,8 @@
 //! that browsers remember would outlast a config that has TLS off again.
 
 use crate::client_io::ClientIo;
+use crate::http::HEAD_BYTES_MAX;
+use crate::http::bare::WithBodies;
 use crate::http::error::ApiError;
 use crate::hub::Hub;
 use crate::wire;
@@ -20,14 +22,16 @@ use std::time::Duration;
 
 /// Longest that such a client may take for its request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest request head, in bytes.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Answers one HTTP request.
-pub async fn redirect(hub: Arc<Hub>, io: ClientIo) {
+/// Answers one HTTP request. `is_there` says whether https would be answered.
+pub async fn redirect(hub: Arc<Hub>, io: ClientIo, is_there: bool) {
     let answer = |request: Request<hyper::body::Incoming>| async move {
-        Ok::<_, Infallible>(answer(request.headers(), request.uri()))
+        Ok::<_, Infallible>(match is_there {
+            true => answer(request.headers(), request.uri()),
+            false => no_certificate().into_response(),
+        })
     };
+    let io = WithBodies::new(io, Arc::clone(hub.connections()));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_TIMEOUT)
@@ -48,6 +52,14 @@ pub async fn redirect(hub: Arc<Hub>, io: ClientIo) {
 /// Tells a program that it must begin with TLS.
 pub async fn refuse_wire(mut io: ClientIo) {
     wire::client::say_farewell(&mut io, &WireError::NeedsTls).await;
+}
+
+fn no_certificate() -> ApiError {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "this port speaks https only, and its certificate cannot be used at the moment",
+        "`supervisor status` on the box says why",
+    )
 }
 
 fn answer(headers: &HeaderMap, uri: &Uri) -> Response {

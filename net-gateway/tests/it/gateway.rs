@@ -3,7 +3,8 @@
 use net_gateway::access::Access;
 use net_gateway::clients::ClientLimits;
 use net_gateway::gatekeeper::Gatekeeper;
-use net_gateway::hub::{Hub, Limits};
+use net_gateway::hub::Hub;
+use net_gateway::limits::Limits;
 use net_gateway::pump::Pump;
 use net_gateway::push::Press;
 use net_gateway::server::{self, Listeners};
@@ -154,7 +155,7 @@ pub fn box_status(state: &str) -> BoxStatus {
             "counters": {"published": 12}}],
         "sources": [{"name": "cam0", "kind": "pattern", "state": state, "detail": "no light",
             "format": "MJPG", "width_px": 640, "height_px": 480, "fps": 30.0,
-            "measured_fps": 30.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
+            "is_idle": false, "measured_fps": 30.0, "sequence": 4, "predictions_per_s": 0.0, "since_ms": 9}],
         "model": null, "infer_workers": 1,
         "traffic": {"clients": 0, "predictions_per_s": 0.0,
             "latency_ms_p50": null, "latency_ms_p99": null},
@@ -244,6 +245,7 @@ pub fn prediction(sequence: u64) -> Prediction {
         model: [0xab; 32],
         detected: true,
         looks: 0,
+        scene: None,
         lost: Vec::new(),
         hands: vec![Hand {
             id: 1,

@@ -7,6 +7,7 @@ mod client;
 mod gateway;
 
 mod access;
+mod access_wire;
 mod clients;
 mod events;
 mod notice;

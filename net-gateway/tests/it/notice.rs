@@ -14,8 +14,8 @@ use std::time::Duration;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Limits with a notice of a silent source after one second.
-fn soon() -> net_gateway::hub::Limits {
-    net_gateway::hub::Limits {
+fn soon() -> net_gateway::limits::Limits {
+    net_gateway::limits::Limits {
         notice_after: Duration::from_secs(1),
         ..limits()
     }

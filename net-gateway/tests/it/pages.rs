@@ -114,6 +114,18 @@ fn the_page_comes_with_a_strict_policy_and_is_not_sent_twice() {
 #[test]
 fn an_endless_request_head_is_cut() {
     let gateway = TestGateway::start();
-    let endless = format!("X-Long: {}\r\n", "x".repeat(20_000));
-    assert_eq!(request(gateway.http, "GET", "/", &endless).status, 431);
+    let long = format!("X-Long: {}\r\n", "x".repeat(20_000));
+    let many = "X-Many: 1\r\n".repeat(101);
+    for (headers, status) in [(long, 431), (many, 431), ("no header\r\n".to_owned(), 400)] {
+        let answer = request(gateway.http, "GET", "/", &headers);
+        assert_eq!(answer.status, status);
+        let body = answer.json();
+        assert!(
+            body["error"].is_string() && body["hint"].is_string(),
+            "{body}"
+        );
+    }
+    let metrics = String::from_utf8(get(gateway.http, "/metrics").bytes()).unwrap();
+    let counted = "wigwag_clients_refused_total{limit=\"request_head\"} 3";
+    assert!(metrics.contains(counted), "{metrics}");
 }

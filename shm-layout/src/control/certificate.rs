@@ -36,6 +36,24 @@ impl CertificateInfo {
     }
 }
 
+/// Why the files cannot be used as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateProblem {
+    /// In plain words; names the file.
+    pub problem: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// How the gateway stands with its certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateReport {
+    /// The one that new clients get; `None` = there is none, and nobody gets in with TLS.
+    pub info: Option<CertificateInfo>,
+    /// What is wrong with the files as they are now; with `info`, the one before stays in force.
+    pub problem: Option<CertificateProblem>,
+}
+
 /// What `net-gateway certificate` answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateAnswer {

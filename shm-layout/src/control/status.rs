@@ -1,6 +1,6 @@
 //! The status of a box: what `supervisor status --json`, `/api/v1/status` and the page show.
 
-use super::{CertificateInfo, Role, SourceState};
+use super::{CertificateInfo, CertificateProblem, Role, SourceState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -57,6 +57,8 @@ pub struct BoxStatus {
     pub http_unix: Option<String>,
     /// The certificate that clients get; `None` = they come without TLS.
     pub tls: Option<CertificateInfo>,
+    /// What is wrong with the certificate's files; without `tls`, nobody gets in with TLS meanwhile.
+    pub tls_problem: Option<CertificateProblem>,
     /// Every unit.
     pub units: Vec<UnitStatus>,
     /// Every source.
@@ -69,6 +71,14 @@ pub struct BoxStatus {
     pub traffic: TrafficReport,
     /// The last change of the configuration that was asked for; `None` = none since the start.
     pub reload: Option<ReloadStatus>,
+}
+
+impl BoxStatus {
+    /// Whether clients are to begin with TLS, be there a certificate or not.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some() || self.tls_problem.is_some()
+    }
 }
 
 /// How far a reload of the configuration is, or how it ended.
@@ -177,6 +187,8 @@ pub struct SourceStatus {
     pub height_px: u32,
     /// Nominal rate, frames a second; 0 until it is known.
     pub fps: f64,
+    /// Whether fewer frames are published than come, because nobody needs all of them.
+    pub is_idle: bool,
     /// Rate measured over the last second or two.
     pub measured_fps: f64,
     /// Newest sequence.
@@ -203,10 +215,13 @@ pub struct ModelInfo {
     pub name: String,
     /// Profile within the manifest.
     pub profile: String,
-    /// SHA-256 of the manifest, in hex; the same as in each prediction.
+    /// SHA-256 of the manifest, and of what was taught, in hex; the same as in each prediction.
     pub sha256: String,
-    /// What it can tell apart.
+    /// What it can tell apart, with what was taught.
     pub labels: Vec<String>,
+    /// The last of these, which a user taught.
+    #[serde(default)]
+    pub taught: Vec<String>,
 }
 
 /// What the gateway carries.

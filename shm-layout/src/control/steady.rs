@@ -2,6 +2,7 @@
 //!
 //! Neighbours: the supervisor reads them from the config, the rules of the crate `steady` use them.
 
+use super::measured::enter_score;
 use serde::{Deserialize, Serialize};
 
 /// How landmarks are smoothed, and when a gesture begins and ends.
@@ -19,7 +20,7 @@ pub struct SteadySettings {
     pub gap_ms: u64,
     /// Longest time that a prediction waits for those of older frames; milliseconds.
     pub wait_ms: u64,
-    /// The rules of every gesture without rules of its own.
+    /// The rules of every gesture without rules of its own; see [`GestureRules::of`].
     pub gestures: GestureRules,
     /// The rules of single gestures, by name.
     pub named: Vec<(String, GestureRules)>,
@@ -51,6 +52,18 @@ pub struct GestureRules {
 
 /// Most predictions of a hand that are remembered for voting.
 pub const WINDOW_MAX: u32 = 16;
+
+impl GestureRules {
+    /// These rules of all gestures, for the one of that name: it begins from the score on from which
+    /// it is to be believed as measured, if that is more.
+    #[must_use]
+    pub fn of(self, gesture: &str) -> Self {
+        Self {
+            enter_score: self.enter_score.max(enter_score(gesture)),
+            ..self
+        }
+    }
+}
 
 impl Default for SteadySettings {
     fn default() -> Self {

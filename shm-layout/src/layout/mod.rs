@@ -31,7 +31,7 @@ pub use structs::{
 pub const MAGIC: u64 = u64::from_le_bytes(*b"WIGWAG01");
 
 /// Raised whenever the meaning of a shared word changes without its size or place changing.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 
 /// Page size that the arenas are aligned to; larger pages than this are refused at attach.
 pub const PAGE_BYTES: usize = 4096;

@@ -17,7 +17,7 @@ pub const LANE_RECORDS: usize = 16;
 pub const STAGES_KEPT: usize = 16;
 
 /// Words of one prediction; see `prediction::record` for what they hold.
-pub const PREDICTION_WORDS: usize = 176;
+pub const PREDICTION_WORDS: usize = 180;
 
 /// First page of the segment.
 #[repr(C, align(128))]
@@ -54,6 +54,8 @@ pub struct SegmentHeader {
     pub activity_event: EventWord,
     /// Ring sizes, one for each source.
     pub rings: [RingDescriptor; SOURCES_MAX],
+    /// `CLOCK_MONOTONIC` of the last time somebody needed every frame of a source, ns; 0 = never.
+    pub wanted_ns: [AtomicU64; SOURCES_MAX],
 }
 
 /// A futex word on a line of its own.
@@ -210,6 +212,7 @@ mod asserts {
         offset_of!(SegmentHeader, frame_event),
         offset_of!(SegmentHeader, activity_event),
         offset_of!(SegmentHeader, rings),
+        offset_of!(SegmentHeader, wanted_ns),
         size_of::<RingDescriptor>(),
         size_of::<RingHead>(),
         size_of::<TakeCursor>(),
@@ -229,7 +232,7 @@ mod asserts {
     ]);
 
     const _: () = {
-        assert!(size_of::<SegmentHeader>() == 640);
+        assert!(size_of::<SegmentHeader>() == 768);
         assert!(offset_of!(SegmentHeader, magic) == 0);
         assert!(offset_of!(SegmentHeader, layout_hash) == 8);
         assert!(offset_of!(SegmentHeader, total_bytes) == 16);
@@ -243,6 +246,7 @@ mod asserts {
         assert!(offset_of!(SegmentHeader, frame_event) == 128);
         assert!(offset_of!(SegmentHeader, activity_event) == 256);
         assert!(offset_of!(SegmentHeader, rings) == 384);
+        assert!(offset_of!(SegmentHeader, wanted_ns) == 640);
         assert!(size_of::<EventWord>() == 128);
         assert!(size_of::<RingDescriptor>() == 16);
         assert!(offset_of!(RingDescriptor, capacity_bytes) == 8);

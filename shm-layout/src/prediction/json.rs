@@ -1,6 +1,6 @@
 //! A prediction as JSON: the shape that every client sees, on every protocol.
 
-use super::{Hand, LANDMARKS, Prediction};
+use super::{Hand, LANDMARKS, Prediction, Scene};
 use crate::clock::MonotonicNs;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -21,6 +21,9 @@ pub struct PredictionJson {
     pub age_ms: f64,
     /// Older than [`STALE_AFTER`].
     pub stale: bool,
+    /// What the frame shows as a whole; missing for a model that looks for hands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<SceneJson>,
     /// The hands.
     pub hands: Vec<HandJson>,
     /// `sha256:…` of the model's manifest.
@@ -29,6 +32,29 @@ pub struct PredictionJson {
     pub generation: u64,
     /// Where the time went.
     pub timing_us: TimingJson,
+}
+
+/// What a frame shows as a whole, as clients see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SceneJson {
+    /// The likeliest label.
+    pub gesture: String,
+    /// How sure that is, 0..=1.
+    pub score: f32,
+    /// The same, steady in time; missing as in [`HandJson`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steady: Option<SteadySceneJson>,
+}
+
+/// What the frames of a source show as a whole, steady in time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SteadySceneJson {
+    /// As [`SteadyJson::gesture`].
+    pub gesture: String,
+    /// As [`SteadyJson::progress`].
+    pub progress: f32,
+    /// As [`SteadyJson::since_us`].
+    pub since_us: u64,
 }
 
 /// One hand as clients see it.
@@ -104,6 +130,7 @@ impl Prediction {
             capture_time_us: self.capture_wall_us,
             age_ms: age.as_micros() as f64 / 1e3,
             stale: age > STALE_AFTER,
+            scene: self.scene.as_ref().map(SceneJson::from),
             hands: self.hands.iter().map(HandJson::from).collect(),
             model,
             generation: self.generation.0,
@@ -112,6 +139,16 @@ impl Prediction {
                 publish_to_take: us(self.take, self.publish),
                 infer: us(self.done, self.take),
             },
+        }
+    }
+}
+
+impl From<&Scene> for SceneJson {
+    fn from(scene: &Scene) -> Self {
+        Self {
+            gesture: scene.gesture.as_str().to_owned(),
+            score: rounded(scene.score),
+            steady: None,
         }
     }
 }
@@ -158,6 +195,7 @@ mod tests {
             detected: false,
             looks: 0,
             lost: Vec::new(),
+            scene: None,
             hands: vec![Hand {
                 id: 164,
                 motion: Motion::default(),
@@ -179,6 +217,20 @@ mod tests {
             "timing_us": {"capture_to_publish": 1000, "publish_to_take": 2000, "infer": 15_000},
         });
         assert_eq!(fresh, expected);
+        let whole = Prediction {
+            scene: Some(Scene {
+                gesture: Label::new("Thumb_Up").unwrap(),
+                score: 0.93,
+            }),
+            hands: Vec::new(),
+            ..prediction.clone()
+        };
+        let whole = serde_json::to_value(whole.to_json("cam0", ms(1020))).unwrap();
+        let scene = serde_json::json!({"gesture": "Thumb_Up", "score": 0.93_f32});
+        assert_eq!(
+            (&whole["scene"], &whole["hands"]),
+            (&scene, &serde_json::json!([]))
+        );
         assert!(!prediction.to_json("cam0", ms(1500)).stale);
         assert!(prediction.to_json("cam0", ms(1501)).stale);
     }

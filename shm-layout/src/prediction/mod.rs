@@ -1,4 +1,4 @@
-//! A prediction: the hands found in one frame, with everything needed to trust it.
+//! A prediction: what was recognised in one frame, with everything needed to trust it.
 //!
 //! - `record`: packed into the words of a prediction slot, and checked when unpacked.
 //! - `json`: the one JSON shape, the same everywhere.
@@ -8,7 +8,10 @@ mod label;
 mod record;
 mod slot;
 
-pub use json::{HandJson, PredictionJson, STALE_AFTER, SteadyJson, TimingJson, rounded};
+pub use json::{
+    HandJson, PredictionJson, STALE_AFTER, SceneJson, SteadyJson, SteadySceneJson, TimingJson,
+    rounded,
+};
 pub use label::{LABEL_BYTES_MAX, Label};
 pub use slot::{PredictionReader, PredictionSlot};
 
@@ -21,7 +24,7 @@ pub const LANDMARKS: usize = 21;
 /// Most hands in one prediction.
 pub const HANDS_MAX: usize = 4;
 
-/// The hands found in one frame.
+/// What was recognised in one frame: hands, or what the frame shows as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
     /// The frame.
@@ -42,17 +45,29 @@ pub struct Prediction {
     pub width_px: u32,
     /// Height of the frame in pixels.
     pub height_px: u32,
-    /// SHA-256 of the model's manifest.
+    /// SHA-256 of the model's manifest; with taught gestures, of that and of them.
     pub model: [u8; 32],
     /// Whether the hand detector ran on this frame (it does not while hands are tracked).
     pub detected: bool,
     /// How often the hand detector has looked since hands were last all known: it says where the
     /// next look goes.
     pub looks: u32,
+    /// What the frame shows as a whole, by a model that looks for no hands. A prediction with a
+    /// scene says nothing of hands, and one without it nothing of the scene.
+    pub scene: Option<Scene>,
     /// At most [`HANDS_MAX`] hands.
     pub hands: Vec<Hand>,
     /// Hands that were there a moment ago; with `hands` at most [`HANDS_MAX`].
     pub lost: Vec<LostHand>,
+}
+
+/// What a frame shows as a whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scene {
+    /// The likeliest label of the model; one called `None` says that there is no gesture.
+    pub gesture: Label,
+    /// How sure that is, 0..=1.
+    pub score: f32,
 }
 
 /// What is carried from prediction to prediction of a hand.

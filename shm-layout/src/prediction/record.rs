@@ -5,6 +5,7 @@
 //! word 0      generation            6       width << 32 | height
 //!      1..6   capture, capture_wall 7       looks, detected | lost, hands
 //!             publish, take, done   8..12   sha256 of the manifest
+//!     12..16  scene: label ×3 · score, 1    all 0 without one
 //! then 41 words a hand:  label ×3 · id · score, right · presence, right average · rect ×2 ·
 //!                        63 landmarks, velocity ×2, 0
 //!   or for a lost hand:  id · seen · rect ×2 · velocity · right average, 0
@@ -13,13 +14,15 @@
 //! lowest byte, the lost hands the next, and behind them in the places that are left.
 //! Two f32 share a word as bit patterns, the first in the low half.
 
-use super::{HANDS_MAX, Hand, LANDMARKS, Label, LostHand, Motion, Prediction};
+use super::{HANDS_MAX, Hand, LANDMARKS, Label, LostHand, Motion, Prediction, Scene};
 use crate::clock::MonotonicNs;
 use crate::layout::PREDICTION_WORDS;
 use crate::prediction_slot::Record;
 use crate::{Generation, Sequence};
 
-const HEADER_WORDS: usize = 12;
+const SCENE_AT: usize = 12;
+const SCENE_WORDS: usize = 4;
+const HEADER_WORDS: usize = SCENE_AT + SCENE_WORDS;
 const HAND_WORDS: usize = 41;
 const ID_AT: usize = 3;
 const FLOATS_AT: usize = 4;
@@ -59,11 +62,11 @@ impl Prediction {
             (lost << 8 | hands) as u32,
             self.looks << 1 | u32::from(self.detected),
         );
-        for (word, bytes) in words[8..HEADER_WORDS]
-            .iter_mut()
-            .zip(self.model.as_chunks().0)
-        {
+        for (word, bytes) in words[8..SCENE_AT].iter_mut().zip(self.model.as_chunks().0) {
             *word = u64::from_le_bytes(*bytes);
+        }
+        if let Some(scene) = &self.scene {
+            scene.pack(&mut words[SCENE_AT..HEADER_WORDS]);
         }
         let mut chunks = words[HEADER_WORDS..].chunks_exact_mut(HAND_WORDS);
         for (hand, chunk) in self.hands[..hands].iter().zip(chunks.by_ref()) {
@@ -87,12 +90,7 @@ impl Prediction {
         let chunks = words[HEADER_WORDS..].chunks_exact(HAND_WORDS);
         let (height_px, width_px) = halves(words[6]);
         let mut model = [0; 32];
-        for (bytes, word) in model
-            .as_chunks_mut()
-            .0
-            .iter_mut()
-            .zip(&words[8..HEADER_WORDS])
-        {
+        for (bytes, word) in model.as_chunks_mut().0.iter_mut().zip(&words[8..SCENE_AT]) {
             *bytes = word.to_le_bytes();
         }
         Some(Self {
@@ -108,6 +106,7 @@ impl Prediction {
             model,
             detected: looks & 1 == 1,
             looks: looks >> 1,
+            scene: Scene::unpack(&words[SCENE_AT..HEADER_WORDS])?,
             hands: chunks
                 .clone()
                 .take(hands)
@@ -119,6 +118,26 @@ impl Prediction {
                 .map(LostHand::unpack)
                 .collect::<Option<_>>()?,
         })
+    }
+}
+
+impl Scene {
+    fn pack(&self, words: &mut [u64]) {
+        words[..3].copy_from_slice(&self.gesture.to_words());
+        words[3] = pair(self.score.to_bits(), 1);
+    }
+
+    /// `Some(None)`: there is none. `None`: nothing that Wigwag could have written.
+    fn unpack(words: &[u64]) -> Option<Option<Self>> {
+        if words.iter().all(|word| *word == 0) {
+            return Some(None);
+        }
+        let (score, is_there) = halves(words[3]);
+        (is_there == 1).then_some(())?;
+        Some(Some(Self {
+            gesture: Label::from_words(&words[..3])?,
+            score: probability(f32::from_bits(score))?,
+        }))
     }
 }
 
@@ -263,6 +282,7 @@ mod tests {
             model: std::array::from_fn(|i| i as u8),
             detected: true,
             looks: 77,
+            scene: None,
             hands: (0..hands).map(|i| hand(i as f32)).collect(),
             lost: (hands..HANDS_MAX).map(|i| lost(i as u64)).collect(),
         }
@@ -277,6 +297,37 @@ mod tests {
                 words: before.to_words(),
             };
             assert_eq!(Prediction::from_record(&record), Some(before));
+        }
+    }
+
+    #[test]
+    fn a_scene_survives_the_round_trip_and_a_scribbled_one_is_refused() {
+        let scene = Scene {
+            gesture: Label::new("Thumb_Up").unwrap(),
+            score: 0.75,
+        };
+        let before = Prediction {
+            scene: Some(scene),
+            ..prediction(0)
+        };
+        let read = |words| {
+            Prediction::from_record(&Record {
+                sequence: 41,
+                words,
+            })
+        };
+        assert_eq!(read(before.to_words()), Some(before.clone()));
+        let score = before.to_words()[SCENE_AT + 3];
+        for (at, word) in [
+            (SCENE_AT, 0),
+            (SCENE_AT + 3, score & 0xffff_ffff),
+            (SCENE_AT + 3, score + (1 << 32)),
+            (SCENE_AT + 3, pair(f32::NAN.to_bits(), 1)),
+            (SCENE_AT + 3, pair(1.5_f32.to_bits(), 1)),
+        ] {
+            let mut words = before.to_words();
+            words[at] = word;
+            assert_eq!(read(words), None, "word {at} is {word:#x}");
         }
     }
 

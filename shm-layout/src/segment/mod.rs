@@ -17,6 +17,7 @@ pub use lifetime::{SegmentError, SegmentName};
 pub(crate) use pushing::PublishingRight;
 pub use pushing::{ClaimError, SourceSet};
 
+use crate::demand::Demand;
 use crate::layout::{EventWord, Layout, PROCESSES, ProcessEntry, SegmentHeader};
 use crate::prediction::PredictionSlot;
 use crate::ring::word::LeaseBit;
@@ -149,6 +150,17 @@ impl Segment {
         self.ring_access(source).map_or(0, |ring| {
             ring.view().head.head.load(crate::sync::Ordering::Relaxed)
         })
+    }
+
+    /// Whether somebody needs every frame of a source.
+    ///
+    /// # Errors
+    ///
+    /// [`PlaceError::Source`]: no such source.
+    pub fn demand(&self, source: usize) -> Result<Demand<'_>, PlaceError> {
+        let mut words = self.header().wanted_ns.iter().take(self.source_count());
+        let word = words.nth(source).ok_or(PlaceError::Source(source))?;
+        Ok(Demand::new(word))
     }
 
     /// The prediction slot of a source.

@@ -250,7 +250,13 @@ mod tests {
 
     fn plan_of(unit: &str) -> UnitPlan {
         let sources = [SourceConfig::demo()];
-        let plans = plans::all(&"lab".parse().unwrap(), &sources, 1, &Config::default());
+        let plans = plans::all(
+            &"lab".parse().unwrap(),
+            &sources,
+            1,
+            &Config::default(),
+            &[],
+        );
         plans.into_iter().find(|plan| plan.name == unit).unwrap()
     }
 
@@ -326,7 +332,13 @@ mod tests {
                 ..SourceConfig::demo()
             })
             .collect();
-        let plans = plans::all(&"lab".parse().unwrap(), &sources, 15, &Config::default());
+        let plans = plans::all(
+            &"lab".parse().unwrap(),
+            &sources,
+            15,
+            &Config::default(),
+            &[],
+        );
         let mut leasing = plans.iter().filter(|plan| plan.role != Role::Capture);
         assert!(leasing.all(|plan| plan.place != SUPERVISOR_PLACE));
         let mut spare = plans::spare_places(15).into_iter();

@@ -245,14 +245,14 @@ fn prediction_text(prediction: &PredictionJson) -> String {
         .iter()
         .map(|hand| format!("{} {:.2} ({})", hand.gesture, hand.score, hand.handedness))
         .collect();
-    let hands = if hands.is_empty() {
-        "no hand".to_owned()
-    } else {
-        hands.join(", ")
+    let shown = match &prediction.scene {
+        Some(scene) => format!("{} {:.2} (whole frame)", scene.gesture, scene.score),
+        None if hands.is_empty() => "no hand".to_owned(),
+        None => hands.join(", "),
     };
     let (source, sequence) = (&prediction.source, prediction.sequence);
     format!(
-        "{source} frame {sequence}, {:.0} ms before: {hands}",
+        "{source} frame {sequence}, {:.0} ms before: {shown}",
         prediction.age_ms
     )
 }

@@ -207,6 +207,7 @@ fn infer(section: &mut Section<'_>, config: &mut Config) -> Result<(), ConfigErr
         expected,
         &mut infer.onnxruntime_library,
     )?;
+    section.path("taught", "the path of a folder", &mut infer.taught)?;
     let hands = shm_layout::prediction::HANDS_MAX as u32;
     section.integer("max_hands", 1..=hands, &mut infer.max_hands)?;
     section.integer("idle_fps", 3..=240, &mut infer.idle_fps)

@@ -80,6 +80,9 @@ pub struct Infer {
     pub backend: Backend,
     /// Path of ONNX Runtime's library; empty = it is searched for.
     pub onnxruntime_library: PathBuf,
+    /// Folder of the gestures that were taught; empty = within the folder for state of the user, or
+    /// of the system.
+    pub taught: PathBuf,
     /// Most hands that are looked for in one frame.
     pub max_hands: u32,
     /// Frames per second that are looked at while nobody shows a hand.
@@ -225,6 +228,7 @@ impl Default for Infer {
             manifest: PathBuf::new(),
             backend: Backend::Tract,
             onnxruntime_library: PathBuf::new(),
+            taught: PathBuf::new(),
             max_hands: 2,
             idle_fps: 10,
         }

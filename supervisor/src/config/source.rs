@@ -24,6 +24,8 @@ pub struct SourceConfig {
     pub name: String,
     /// What delivers its frames, and how.
     pub kind: SourceKind,
+    /// Frames a second while nobody needs more; 0 = always all. Of no meaning for pushed sources.
+    pub idle_fps: u32,
 }
 
 impl SourceConfig {
@@ -33,6 +35,7 @@ impl SourceConfig {
         Self {
             name: DEMO_NAME.to_owned(),
             kind: default_clip(),
+            idle_fps: 0,
         }
     }
 
@@ -46,6 +49,7 @@ impl SourceConfig {
         Self {
             name: name.to_owned(),
             kind,
+            idle_fps: 0,
         }
     }
 }
@@ -97,6 +101,7 @@ pub(super) fn guests(count: u32) -> impl Iterator<Item = SourceConfig> {
     (0..count).map(|number| SourceConfig {
         name: format!("{GUEST}{number}"),
         kind: SourceKind::Push(default_push()),
+        idle_fps: 0,
     })
 }
 
@@ -207,6 +212,7 @@ impl SourceSpec {
             named.push(SourceConfig {
                 name,
                 kind: spec.kind.clone(),
+                idle_fps: 0,
             });
         }
         Ok(named)

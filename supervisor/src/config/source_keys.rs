@@ -22,6 +22,9 @@ pub(super) const SIDE_PX: RangeInclusive<u32> = 16..=SIDE_PX_MAX;
 /// Frames per second of a camera.
 const FPS: RangeInclusive<u32> = 1..=240;
 
+/// Frames per second of a source whose frames nobody needs; 0 = all of them.
+const IDLE_FPS: RangeInclusive<u32> = 0..=240;
+
 /// Bytes of the largest frame that may be pushed.
 const PUSH_BYTES: RangeInclusive<u32> = 4_096..=16 << 20;
 
@@ -41,10 +44,15 @@ pub(super) fn sources(
             let found = Some((document, named.table));
             let mut section = Section::new(&named.path, found, options, settings);
             let kind = source_kind(&mut section, document, &named.span)?;
+            let mut idle_fps = 0;
+            if !matches!(kind, SourceKind::Push(_)) {
+                section.integer("idle_fps", IDLE_FPS, &mut idle_fps)?;
+            }
             section.finish()?;
             config.sources.push(SourceConfig {
                 name: named.name.to_owned(),
                 kind,
+                idle_fps,
             });
         }
     }
@@ -225,6 +233,8 @@ fn describe(source: &SourceConfig, settings: &mut Vec<Setting>) {
             note("max_frame_bytes", limits.max_frame_bytes.to_string());
             note("max_fps", limits.max_fps.to_string());
             note("hold_ms", limits.hold_ms.to_string());
+            return;
         }
     }
+    note("idle_fps", source.idle_fps.to_string());
 }

@@ -60,7 +60,7 @@ pub(super) fn gestures<'a>(
         let path = format!("gestures.{}", as_key(text));
         let table = table_of(document, &path, value)?;
         let mut section = Section::new(&path, Some((document, table)), options, settings);
-        let mut own = steady.gestures;
+        let mut own = steady.gestures.of(text);
         rules(&mut section, &mut own)?;
         section.finish()?;
         steady.named.push((text.to_string(), own));
@@ -119,6 +119,8 @@ mod tests {
         let (victory, ok) = (steady.named[0].1, steady.named[1].1);
         assert_eq!((victory.votes, victory.hold_ms), (2, 0));
         assert_eq!((ok.enabled, ok.hold_ms), (false, 500));
+        // A gesture that came with the box keeps the score from which on it is believed.
+        assert_eq!((victory.enter_score, ok.enter_score), (0.6, 0.55));
         let again = load_text("box.toml", &to_toml(&loaded.settings), &Options::default());
         assert_eq!(again.unwrap().config, loaded.config);
     }
@@ -132,7 +134,7 @@ mod tests {
             ),
             (
                 "[gestures.Victory]\nrelease_score = 0.9",
-                "box.toml:2: key `gestures.Victory.release_score` is 0.9, expected at most `enter_score` (0.55)",
+                "box.toml:2: key `gestures.Victory.release_score` is 0.9, expected at most `enter_score` (0.6)",
             ),
             (
                 "[gestures.Victory]\nvote = 3",

@@ -55,7 +55,7 @@ pub fn examine(instance: &Instance, options: &Options) -> Vec<Finding> {
         let says = format!("`{instance}` runs (pid {pid}); sources and models are not looked at");
         findings.push(Finding::ok("box", says));
     }
-    let capacities = workers_and_sources(&config, running.is_some(), &mut findings);
+    let capacities = workers_and_sources(instance, &config, running.is_some(), &mut findings);
     findings.extend(memory::look(instance, &config, &capacities));
     findings.extend(ports::look(&config.gateway, running));
     if let Ok(siblings) = Siblings::find() {
@@ -73,7 +73,12 @@ pub fn examine(instance: &Instance, options: &Options) -> Vec<Finding> {
 }
 
 /// Programs, models and sources; gives the bytes that each source's frame slots need.
-fn workers_and_sources(config: &Config, runs: bool, findings: &mut Vec<Finding>) -> Vec<usize> {
+fn workers_and_sources(
+    instance: &Instance,
+    config: &Config,
+    runs: bool,
+    findings: &mut Vec<Finding>,
+) -> Vec<usize> {
     let guessed = || vec![CAPACITY_BYTES_GUESSED; config.sources.len().max(1)];
     let siblings = match Siblings::find() {
         Ok(siblings) => siblings,
@@ -86,7 +91,7 @@ fn workers_and_sources(config: &Config, runs: bool, findings: &mut Vec<Finding>)
     if runs {
         return guessed();
     }
-    findings.push(programs::look_at_models(&siblings, config));
+    findings.push(programs::look_at_models(&siblings, config, instance));
     match probe::sources(&siblings, config) {
         Ok(probed) => {
             for source in &probed {

@@ -1,7 +1,9 @@
 //! Do the programs beside this one belong to it, and are the models whole?
 
 use super::{Finding, finding};
+use crate::checked_model::CheckedModel;
 use crate::config::Config;
+use crate::instance::Instance;
 use crate::probe::ModelCheck;
 use crate::siblings::Siblings;
 use shm_layout::control::{ModelInfo, Role};
@@ -42,12 +44,12 @@ fn check(answers: &[(&str, String)], own: &str) -> Finding {
     .mend("build all four together: cargo build --release --workspace --bins")
 }
 
-pub(super) fn look_at_models(siblings: &Siblings, config: &Config) -> Finding {
-    let check = ModelCheck::start(siblings, config).and_then(ModelCheck::finish);
+pub(super) fn look_at_models(siblings: &Siblings, config: &Config, instance: &Instance) -> Finding {
+    let check = ModelCheck::start(siblings, config, instance).and_then(ModelCheck::finish);
     match check {
-        Ok(model) => {
+        Ok(CheckedModel { info, .. }) => {
             let backend = config.infer.backend.name();
-            let ModelInfo { name, profile, .. } = model;
+            let ModelInfo { name, profile, .. } = info;
             Finding::ok("models", format!("{name} ({profile}), run by {backend}"))
         }
         Err(failure) => finding::from_failure("models", &failure),

@@ -148,6 +148,7 @@ mod tests {
             gestures: String::new(),
             backend: Backend::Tract,
             onnxruntime_library: None,
+            taught: Vec::new(),
             max_hands: 2,
             idle_fps: 10,
         };

@@ -1,7 +1,7 @@
 //! A configuration that was read again: found and checked as at a start, on a thread of its own,
 //! and nothing of it in force yet.
 
-use super::plan::{Change, Concern, changes};
+use super::plan::{Change, Concern, changes, taught};
 use crate::certificate;
 use crate::config::{self, Config, Options, SourceConfig};
 use crate::failure::Failure;
@@ -11,7 +11,7 @@ use crate::listeners::Listeners;
 use crate::probe::{self, ModelCheck};
 use crate::run::cores;
 use crate::siblings::Siblings;
-use shm_layout::control::ModelInfo;
+use shm_layout::control::{ModelInfo, TaughtGesture};
 use shm_layout::exit::ExitReason;
 use shm_layout::layout::{Layout, RingLayout};
 use std::io;
@@ -28,14 +28,22 @@ pub struct Setup {
     pub config: Config,
     /// Number of infer-workers.
     pub workers: usize,
+    /// What the infer-workers know beside their model.
+    pub taught: Vec<TaughtGesture>,
     /// No source is configured: what runs was found.
     finds_sources: bool,
 }
 
 impl Setup {
-    /// The setup of a box that starts with `sources` and that number of infer-workers.
+    /// The setup of a box that starts with `sources`, that number of infer-workers, and what was
+    /// `taught`.
     #[must_use]
-    pub fn new(config: &Config, sources: Vec<SourceConfig>, workers: usize) -> Self {
+    pub fn new(
+        config: &Config,
+        sources: Vec<SourceConfig>,
+        workers: usize,
+        taught: Vec<TaughtGesture>,
+    ) -> Self {
         let finds_sources = config.sources.is_empty();
         Self {
             config: Config {
@@ -43,6 +51,7 @@ impl Setup {
                 ..config.clone()
             },
             workers,
+            taught,
             finds_sources,
         }
     }
@@ -76,7 +85,7 @@ impl Inquiry {
     /// Reads and checks; takes as long as the models and sources take.
     pub(super) fn answer(self) -> Result<Candidate, Failure> {
         let config = config::load(&self.options)?.config;
-        let check = ModelCheck::start(&self.siblings, &config)?;
+        let check = ModelCheck::start(&self.siblings, &config, &self.instance)?;
         let setup = self.setup(config);
         let looked_at = setup.and_then(|setup| {
             let changes = changes(&self.present.config, &setup.config);
@@ -85,8 +94,10 @@ impl Inquiry {
         });
         // Waited for in any case: nobody else takes its remains.
         let model = check.finish();
-        let (setup, changes) = looked_at?;
-        let model = model?;
+        let (mut setup, mut changes) = looked_at?;
+        let checked = model?;
+        changes.extend(taught(&self.present.taught, &checked.taught));
+        setup.taught = checked.taught;
         // Also if no key has changed: a file that cannot be used is refused before it is taken.
         certificate::ensure(&self.siblings, &setup.config, &self.instance)?;
         let is_moved = changes
@@ -101,7 +112,7 @@ impl Inquiry {
         Ok(Candidate {
             setup,
             changes,
-            model,
+            model: checked.info,
             listeners,
         })
     }
@@ -123,7 +134,8 @@ impl Inquiry {
         } else {
             config.infer.worker_count(cores())
         };
-        let mut setup = Setup::new(&config, sources, workers);
+        // What was taught is told by the check of the model.
+        let mut setup = Setup::new(&config, sources, workers, Vec::new());
         if workers == present.workers {
             // The same number in other words.
             setup.config.infer.workers = present.config.infer.workers;

@@ -1,12 +1,14 @@
 //! What the difference between two configurations concerns. Pure.
 //!
-//! Every key has one line in [`changes`]; the structs are taken apart without `..`, so a key that
-//! is new does not compile until it has one too.
+//! Every key is named with its concern; the structs are taken apart without `..`, so a key that is
+//! new does not compile until it is named too.
 
 use crate::config::{
     BlackBox, Config, Gateway, Infer, Log, Restart, RtpOutput, Segment, SourceConfig, Tls, Watchdog,
 };
-use shm_layout::control::{AccessEntry, GestureRules, Role, SourceKind, SteadySettings};
+use shm_layout::control::{
+    AccessEntry, GestureRules, Role, SourceKind, SteadySettings, TaughtGesture,
+};
 use std::collections::BTreeSet;
 
 /// What a key is for, and so what it takes to change it.
@@ -41,6 +43,16 @@ pub struct Change {
     pub concern: Concern,
 }
 
+/// What stands for a key when other gestures were taught than those in force.
+const TAUGHT: &str = "taught gestures";
+
+/// The change when other gestures were taught, or some forgotten.
+#[must_use]
+pub fn taught(old: &[TaughtGesture], new: &[TaughtGesture]) -> Option<Change> {
+    let (key, concern) = (TAUGHT.to_owned(), Concern::Infer);
+    (old != new).then_some(Change { key, concern })
+}
+
 /// Every key that differs. The sources are those that run, also where no key names any;
 /// `infer.workers` is the number that it means on this machine.
 #[must_use]
@@ -68,8 +80,7 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
     differ.restart(&old.restart, restart);
     differ.watchdog(&old.watchdog, watchdog);
     differ.segment(&old.segment, segment);
-    let Log { level } = log;
-    differ.note("log.level", level != &old.log.level, Concern::InPlace);
+    differ.log(&old.log, log);
     differ.black_box(&old.black_box, black_box);
     differ.tls(&old.tls, tls);
     differ.access(&old.access, access);
@@ -77,6 +88,21 @@ pub fn changes(old: &Config, new: &Config) -> Vec<Change> {
 }
 
 struct Differ(Vec<Change>);
+
+/// Takes a table of the new configuration apart and notes those of its keys that have another value
+/// than in the old one: after each concern its keys, and in brackets those that are left to the
+/// caller, as variables.
+macro_rules! note_keys {
+    ($differ:ident, $name:expr, $table:ident $([$($left:ident)+])?, $old:ident, $new:ident;
+     $($concern:expr => $($key:ident)+;)+) => {
+        let $table { $($($key,)+)+ $($($left,)+)? } = $new;
+        $($($differ.note(
+            &format!("{}.{}", $name, stringify!($key)),
+            *$key != $old.$key,
+            $concern,
+        );)+)+
+    };
+}
 
 impl Differ {
     fn note(&mut self, key: &str, differs: bool, concern: Concern) {
@@ -94,7 +120,11 @@ impl Differ {
             self.note(&format!("sources.{}", source.name), true, Concern::Fixed);
         }
         for (index, source) in new.iter().enumerate() {
-            let SourceConfig { name, kind } = source;
+            let SourceConfig {
+                name,
+                kind,
+                idle_fps,
+            } = source;
             let key = format!("sources.{name}");
             match old.get(index) {
                 Some(was) if was.name == *name => {
@@ -106,7 +136,8 @@ impl Differ {
                         _ if was.kind.name() == kind.name() => Concern::Capture(index),
                         _ => Concern::SourceType(index),
                     };
-                    self.note(&key, was.kind != *kind, concern);
+                    let differs = was.kind != *kind || was.idle_fps != *idle_fps;
+                    self.note(&key, differs, concern);
                 }
                 // One that is new, or at another ring than before.
                 _ => self.note(&key, true, Concern::Fixed),
@@ -115,52 +146,17 @@ impl Differ {
     }
 
     fn infer(&mut self, old: &Infer, new: &Infer) {
-        let Infer {
-            workers,
-            profile,
-            gestures,
-            manifest,
-            backend,
-            onnxruntime_library,
-            max_hands,
-            idle_fps,
-        } = new;
-        self.note("infer.workers", *workers != old.workers, Concern::Fixed);
-        self.note("infer.profile", *profile != old.profile, Concern::Infer);
-        let differs = *gestures != old.gestures;
-        self.note("infer.gestures", differs, Concern::Infer);
-        self.note("infer.manifest", *manifest != old.manifest, Concern::Infer);
-        self.note("infer.backend", *backend != old.backend, Concern::Infer);
-        let differs = *onnxruntime_library != old.onnxruntime_library;
-        self.note("infer.onnxruntime_library", differs, Concern::Infer);
-        let differs = *max_hands != old.max_hands;
-        self.note("infer.max_hands", differs, Concern::Infer);
-        self.note("infer.idle_fps", *idle_fps != old.idle_fps, Concern::Infer);
+        note_keys! { self, "infer", Infer, old, new;
+            Concern::Fixed => workers;
+            Concern::Infer => profile gestures manifest backend onnxruntime_library max_hands idle_fps;
+            // Workers get what is kept there, which is compared as such; see `taught`.
+            Concern::InPlace => taught;
+        }
     }
 
     fn steady(&mut self, old: &SteadySettings, new: &SteadySettings) {
-        let SteadySettings {
-            min_cutoff_hz,
-            beta,
-            speed_cutoff_hz,
-            lost_ms,
-            gap_ms,
-            wait_ms,
-            gestures,
-            named,
-        } = new;
-        for (key, differs) in [
-            ("steady.min_cutoff_hz", *min_cutoff_hz != old.min_cutoff_hz),
-            ("steady.beta", *beta != old.beta),
-            (
-                "steady.speed_cutoff_hz",
-                *speed_cutoff_hz != old.speed_cutoff_hz,
-            ),
-            ("steady.lost_ms", *lost_ms != old.lost_ms),
-            ("steady.gap_ms", *gap_ms != old.gap_ms),
-            ("steady.wait_ms", *wait_ms != old.wait_ms),
-        ] {
-            self.note(key, differs, Concern::Gateway);
+        note_keys! { self, "steady", SteadySettings [gestures named], old, new;
+            Concern::Gateway => min_cutoff_hz beta speed_cutoff_hz lost_ms gap_ms wait_ms;
         }
         self.rules("gestures", &old.gestures, gestures);
         let own = |settings: &SteadySettings, name: &str| {
@@ -181,127 +177,36 @@ impl Differ {
     }
 
     fn rules(&mut self, table: &str, old: &GestureRules, new: &GestureRules) {
-        let GestureRules {
-            enabled,
-            enter_score,
-            release_score,
-            votes,
-            window,
-            min_hold_ms,
-            hold_ms,
-            release_ms,
-            cooldown_ms,
-        } = new;
-        for (key, differs) in [
-            ("enabled", *enabled != old.enabled),
-            ("enter_score", *enter_score != old.enter_score),
-            ("release_score", *release_score != old.release_score),
-            ("votes", *votes != old.votes),
-            ("window", *window != old.window),
-            ("min_hold_ms", *min_hold_ms != old.min_hold_ms),
-            ("hold_ms", *hold_ms != old.hold_ms),
-            ("release_ms", *release_ms != old.release_ms),
-            ("cooldown_ms", *cooldown_ms != old.cooldown_ms),
-        ] {
-            self.note(&format!("{table}.{key}"), differs, Concern::Gateway);
+        note_keys! { self, table, GestureRules, old, new;
+            Concern::Gateway => enabled enter_score release_score votes window min_hold_ms hold_ms
+                release_ms cooldown_ms;
         }
     }
 
     fn gateway(&mut self, old: &Gateway, new: &Gateway) {
-        let Gateway {
-            http,
-            wire,
-            http_unix,
-            http_unix_mode,
-            jpeg_quality,
-            max_clients,
-            max_clients_per_address,
-            write_timeout_ms,
-            notice_after_ms,
-            max_renditions,
-            staleness_ms,
-            cors_origins,
-            trusted_proxies,
-            anonymous_sources,
-            allow_anonymous,
-            hosts,
-            max_failed_logins_per_minute,
-            max_sessions,
-            session_idle_s,
-            session_max_s,
-        } = new;
-        self.note("gateway.http", *http != old.http, Concern::Listeners);
-        self.note("gateway.wire", *wire != old.wire, Concern::Listeners);
-        let differs = *http_unix != old.http_unix;
-        self.note("gateway.http_unix", differs, Concern::Listeners);
-        let differs = *http_unix_mode != old.http_unix_mode;
-        self.note("gateway.http_unix_mode", differs, Concern::InPlace);
-        let differs = *anonymous_sources != old.anonymous_sources;
-        self.note("gateway.anonymous_sources", differs, Concern::Fixed);
-        for (key, differs) in [
-            ("gateway.jpeg_quality", *jpeg_quality != old.jpeg_quality),
-            ("gateway.max_clients", *max_clients != old.max_clients),
-            (
-                "gateway.max_clients_per_address",
-                *max_clients_per_address != old.max_clients_per_address,
-            ),
-            (
-                "gateway.write_timeout_ms",
-                *write_timeout_ms != old.write_timeout_ms,
-            ),
-            (
-                "gateway.notice_after_ms",
-                *notice_after_ms != old.notice_after_ms,
-            ),
-            (
-                "gateway.max_renditions",
-                *max_renditions != old.max_renditions,
-            ),
-            ("gateway.staleness_ms", *staleness_ms != old.staleness_ms),
-            ("gateway.cors_origins", *cors_origins != old.cors_origins),
-            (
-                "gateway.trusted_proxies",
-                *trusted_proxies != old.trusted_proxies,
-            ),
-            (
-                "gateway.allow_anonymous",
-                *allow_anonymous != old.allow_anonymous,
-            ),
-            ("gateway.hosts", *hosts != old.hosts),
-            (
-                "gateway.max_failed_logins_per_minute",
-                *max_failed_logins_per_minute != old.max_failed_logins_per_minute,
-            ),
-            ("gateway.max_sessions", *max_sessions != old.max_sessions),
-            (
-                "gateway.session_idle_s",
-                *session_idle_s != old.session_idle_s,
-            ),
-            ("gateway.session_max_s", *session_max_s != old.session_max_s),
-        ] {
-            self.note(key, differs, Concern::Gateway);
+        note_keys! { self, "gateway", Gateway, old, new;
+            Concern::Listeners => http wire http_unix;
+            Concern::InPlace => http_unix_mode;
+            Concern::Fixed => anonymous_sources;
+            Concern::Gateway => jpeg_quality max_clients max_clients_per_address write_timeout_ms
+                notice_after_ms max_renditions staleness_ms cors_origins trusted_proxies
+                allow_anonymous hosts max_failed_logins_per_minute max_sessions session_idle_s
+                session_max_s;
         }
     }
 
-    /// While there is no TLS its files are nobody's; further names go into the box's own
-    /// certificate, which the gateway takes by itself.
+    /// While there is no TLS its files and names are nobody's; else the gateway serves the files, and
+    /// answers by the names.
     fn tls(&mut self, old: &Tls, new: &Tls) {
-        let Tls {
-            enabled,
-            certificate,
-            key,
-            names,
-        } = new;
-        let of_files = if *enabled || old.enabled {
+        let with_tls = if new.enabled || old.enabled {
             Concern::Gateway
         } else {
             Concern::InPlace
         };
-        self.note("tls.enabled", *enabled != old.enabled, Concern::Gateway);
-        let differs = *certificate != old.certificate;
-        self.note("tls.certificate", differs, of_files);
-        self.note("tls.key", *key != old.key, of_files);
-        self.note("tls.names", *names != old.names, Concern::InPlace);
+        note_keys! { self, "tls", Tls, old, new;
+            Concern::Gateway => enabled;
+            with_tls => certificate key names;
+        }
     }
 
     /// The gateway alone asks who may do what; it is told all of it anew.
@@ -328,80 +233,34 @@ impl Differ {
     }
 
     fn restart(&mut self, old: &Restart, new: &Restart) {
-        let Restart {
-            backoff_min_ms,
-            backoff_max_ms,
-            limit,
-            window_s,
-            retry_s,
-            healthy_s,
-            trial_s,
-            orphan_grace_ms,
-        } = new;
-        for (key, differs) in [
-            (
-                "restart.backoff_min_ms",
-                *backoff_min_ms != old.backoff_min_ms,
-            ),
-            (
-                "restart.backoff_max_ms",
-                *backoff_max_ms != old.backoff_max_ms,
-            ),
-            ("restart.limit", *limit != old.limit),
-            ("restart.window_s", *window_s != old.window_s),
-            ("restart.retry_s", *retry_s != old.retry_s),
-            ("restart.healthy_s", *healthy_s != old.healthy_s),
-            ("restart.trial_s", *trial_s != old.trial_s),
-            (
-                "restart.orphan_grace_ms",
-                *orphan_grace_ms != old.orphan_grace_ms,
-            ),
-        ] {
-            self.note(key, differs, Concern::InPlace);
+        note_keys! { self, "restart", Restart, old, new;
+            Concern::InPlace => backoff_min_ms backoff_max_ms limit window_s retry_s healthy_s trial_s
+                orphan_grace_ms;
         }
     }
 
     fn watchdog(&mut self, old: &Watchdog, new: &Watchdog) {
-        let Watchdog {
-            capture_ms,
-            infer_ms,
-            gateway_ms,
-            start_ms,
-            drain_ms,
-        } = new;
-        for (key, differs) in [
-            ("watchdog.capture_ms", *capture_ms != old.capture_ms),
-            ("watchdog.infer_ms", *infer_ms != old.infer_ms),
-            ("watchdog.gateway_ms", *gateway_ms != old.gateway_ms),
-            ("watchdog.start_ms", *start_ms != old.start_ms),
-            ("watchdog.drain_ms", *drain_ms != old.drain_ms),
-        ] {
-            self.note(key, differs, Concern::InPlace);
+        note_keys! { self, "watchdog", Watchdog, old, new;
+            Concern::InPlace => capture_ms infer_ms gateway_ms start_ms drain_ms;
         }
     }
 
     fn segment(&mut self, old: &Segment, new: &Segment) {
-        let Segment {
-            history,
-            max_ram_percent,
-        } = new;
-        self.note("segment.history", *history != old.history, Concern::Room);
-        let differs = *max_ram_percent != old.max_ram_percent;
-        self.note("segment.max_ram_percent", differs, Concern::InPlace);
+        note_keys! { self, "segment", Segment, old, new;
+            Concern::Room => history;
+            Concern::InPlace => max_ram_percent;
+        }
+    }
+
+    fn log(&mut self, old: &Log, new: &Log) {
+        note_keys! { self, "log", Log, old, new;
+            Concern::InPlace => level;
+        }
     }
 
     fn black_box(&mut self, old: &BlackBox, new: &BlackBox) {
-        let BlackBox {
-            folder,
-            max_entries,
-            max_bytes,
-        } = new;
-        for (key, differs) in [
-            ("black_box.folder", *folder != old.folder),
-            ("black_box.max_entries", *max_entries != old.max_entries),
-            ("black_box.max_bytes", *max_bytes != old.max_bytes),
-        ] {
-            self.note(key, differs, Concern::InPlace);
+        note_keys! { self, "black_box", BlackBox, old, new;
+            Concern::InPlace => folder max_entries max_bytes;
         }
     }
 }

@@ -20,22 +20,25 @@ const HASH: &str = "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
 
 /// Every key: its section, its name, another value than its default, what it concerns.
 #[rustfmt::skip]
-const KEYS: [(&str, &str, &str, Concern); 107] = [
+const KEYS: [(&str, &str, &str, Concern); 111] = [
     ("sources.cam", "type", "\"pattern\"", Concern::SourceType(0)),
     ("sources.cam", "device", "\"/dev/video7\"", Concern::Capture(0)),
     ("sources.cam", "width_px", "320", Concern::Capture(0)),
     ("sources.cam", "height_px", "240", Concern::Capture(0)),
     ("sources.cam", "fps", "15", Concern::Capture(0)),
     ("sources.cam", "format", "\"yuyv\"", Concern::Capture(0)),
+    ("sources.cam", "idle_fps", "5", Concern::Capture(0)),
     ("sources.film", "type", "\"pattern\"", Concern::SourceType(1)),
     ("sources.film", "path", "\"/film\"", Concern::Capture(1)),
     ("sources.film", "fps", "5.0", Concern::Capture(1)),
     ("sources.film", "looped", "false", Concern::Capture(1)),
+    ("sources.film", "idle_fps", "5", Concern::Capture(1)),
     ("sources.test", "type", "\"clip\"", Concern::SourceType(2)),
     ("sources.test", "width_px", "320", Concern::Capture(2)),
     ("sources.test", "height_px", "240", Concern::Capture(2)),
     ("sources.test", "fps", "5.0", Concern::Capture(2)),
     ("sources.test", "format", "\"rgb24\"", Concern::Capture(2)),
+    ("sources.test", "idle_fps", "5", Concern::Capture(2)),
     ("sources.own", "type", "\"clip\"", Concern::Fixed),
     ("sources.own", "max_width_px", "320", Concern::Pushed(3)),
     ("sources.own", "max_height_px", "240", Concern::Pushed(3)),
@@ -48,6 +51,7 @@ const KEYS: [(&str, &str, &str, Concern); 107] = [
     ("infer", "manifest", "\"/m.toml\"", Concern::Infer),
     ("infer", "backend", "\"onnxruntime\"", Concern::Infer),
     ("infer", "onnxruntime_library", "\"/o.so\"", Concern::Infer),
+    ("infer", "taught", "\"/gestures\"", Concern::InPlace),
     ("infer", "max_hands", "4", Concern::Infer),
     ("infer", "idle_fps", "5", Concern::Infer),
     ("steady", "min_cutoff_hz", "2.0", Concern::Gateway),
@@ -66,7 +70,7 @@ const KEYS: [(&str, &str, &str, Concern); 107] = [
     ("gestures", "release_ms", "201", Concern::Gateway),
     ("gestures", "cooldown_ms", "301", Concern::Gateway),
     ("gestures.Victory", "enabled", "false", Concern::Gateway),
-    ("gestures.Victory", "enter_score", "0.6", Concern::Gateway),
+    ("gestures.Victory", "enter_score", "0.7", Concern::Gateway),
     ("gestures.Victory", "release_score", "0.3", Concern::Gateway),
     ("gestures.Victory", "votes", "3", Concern::Gateway),
     ("gestures.Victory", "window", "7", Concern::Gateway),
@@ -226,7 +230,7 @@ fn which_sources_there_are_is_fixed() {
 /// What each unit works with, by name.
 fn works(config: &Config) -> Vec<(String, Role, Option<usize>, String)> {
     let instance = "lab".parse().unwrap();
-    let plans = plans::all(&instance, &config.sources, 2, config);
+    let plans = plans::all(&instance, &config.sources, 2, config, &[]);
     let work = |plan: crate::units::UnitPlan| {
         let assignment = plan.work.assignment;
         let source = match &assignment {
@@ -260,5 +264,26 @@ proptest! {
             let concerned = changes.iter().any(|change| change.concern.replaces(role, source));
             prop_assert_eq!(concerned, work != before.3, "{}", name);
         }
+    }
+}
+
+#[test]
+fn other_taught_gestures_replace_the_infer_workers() {
+    let wave = |bias| TaughtGesture {
+        name: "wave".to_owned(),
+        side: shm_layout::control::HandSide::Any,
+        weights: vec![0.5],
+        bias,
+    };
+    assert_eq!(taught(&[wave(1.0)], &[wave(1.0)]), None);
+    for (old, new) in [
+        (vec![], vec![wave(1.0)]),
+        (vec![wave(1.0)], vec![]),
+        (vec![wave(1.0)], vec![wave(2.0)]),
+    ] {
+        let change = taught(&old, &new).unwrap();
+        assert_eq!(change.key, "taught gestures");
+        assert!(change.concern.replaces(Role::Infer, None));
+        assert!(!change.concern.replaces(Role::Gateway, None));
     }
 }

@@ -23,8 +23,8 @@ use crate::unit::death::Death;
 use crate::units::Units;
 use shm_layout::MonotonicNs;
 use shm_layout::control::{
-    Assignment, BoxState, BoxStatus, CertificateInfo, FromWorker, ModelInfo, SourceReport,
-    SourceState, TrafficReport,
+    Assignment, BoxState, BoxStatus, CertificateInfo, CertificateReport, FromWorker, ModelInfo,
+    SourceReport, SourceState, TrafficReport,
 };
 use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
@@ -68,7 +68,7 @@ pub struct RunningBox<'s> {
     traffic: TrafficReport,
     reloader: Reloader,
     /// The certificate that clients get; the gateway tells when that changes.
-    certificate: Option<CertificateInfo>,
+    certificate: CertificateReport,
     renewal: Renewal,
     /// Where black boxes go now.
     black_box: BlackBox,
@@ -111,7 +111,10 @@ impl<'s> RunningBox<'s> {
             drain_limit: Duration::from_millis(watchdog.drain_ms),
             black_box: black_box.clone(),
             reloader,
-            certificate,
+            certificate: CertificateReport {
+                info: certificate,
+                problem: None,
+            },
             renewal,
             state: BoxState::Starting,
             was_ready: false,
@@ -234,7 +237,7 @@ impl<'s> RunningBox<'s> {
             (FromWorker::Order(order), Assignment::Gateway(_)) => self.on_order(order),
             (FromWorker::Certificate(certificate), Assignment::Gateway(_)) => {
                 // One that is about to serve says it as well as one that does.
-                self.certificate = Some(certificate);
+                self.certificate = certificate;
                 self.changed = true;
             }
             (report, _) => tracing::warn!("a worker reported what is not its own: {report:?}"),
@@ -332,6 +335,8 @@ impl<'s> RunningBox<'s> {
         for (index, source) in self.sources.iter_mut().enumerate() {
             let predictions = segment.predictions(index).map_or(0, |slot| slot.count());
             source.count(segment.newest(index), predictions, now);
+            let demand = segment.demand(index);
+            source.note_demand(demand.is_ok_and(|demand| demand.holds(now)));
         }
     }
 
@@ -354,6 +359,7 @@ impl<'s> RunningBox<'s> {
             stopping: self.drain.is_some(),
             starting: self.units.are_starting() || (opening && self.units.are_ready()),
             units_ready: self.units.are_ready(),
+            lets_in: !self.has_tls() || self.certificate.info.is_some(),
         };
         BoxStatus {
             instance: self.identity.instance.clone(),
@@ -366,7 +372,8 @@ impl<'s> RunningBox<'s> {
             http_unix: listeners
                 .and_then(|listeners| listeners.http_unix_path())
                 .map(|path| path.display().to_string()),
-            tls: self.certificate.clone().filter(|_| self.has_tls()),
+            tls: self.certificate.info.clone().filter(|_| self.has_tls()),
+            tls_problem: self.certificate.problem.clone().filter(|_| self.has_tls()),
             units: self.units.statuses(now),
             sources: self
                 .sources

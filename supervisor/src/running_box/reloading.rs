@@ -76,10 +76,13 @@ impl RunningBox<'_> {
             return;
         }
         let Setup {
-            config, workers, ..
+            config,
+            workers,
+            taught,
+            ..
         } = &candidate.setup;
         let instance = self.reloader.instance();
-        let plans = plans::all(instance, &config.sources, *workers, config);
+        let plans = plans::all(instance, &config.sources, *workers, config, taught);
         let work = |plan: crate::units::UnitPlan| Work {
             listeners: (plan.role == Role::Gateway).then(|| Arc::clone(&candidate.listeners)),
             ..plan.work

@@ -5,6 +5,7 @@
 
 use super::RunningBox;
 use crate::control_socket::{Reply, Request};
+use crate::teach::Models;
 use shm_layout::MonotonicNs;
 use shm_layout::control::{BoxOrder, EndedSession};
 
@@ -12,6 +13,11 @@ impl RunningBox<'_> {
     pub(super) fn on_request(&mut self, request: Request) -> Reply {
         match request {
             Request::Status => Reply::Status(Box::new(self.status())),
+            Request::Models => {
+                let reloader = &self.reloader;
+                let infer = &reloader.setup().config.infer;
+                Reply::Models(Models::of(infer, reloader.instance()))
+            }
             Request::Stop => {
                 self.begin_drain();
                 Reply::Stopping {

@@ -17,6 +17,7 @@
 //! Neighbours: `crate::units` feeds it and carries out what it answers. It must never read a clock.
 
 use super::death::Death;
+use super::jitter::Jitter;
 use crate::config::Restart;
 use shm_layout::MonotonicNs;
 use std::collections::VecDeque;
@@ -24,35 +25,6 @@ use std::time::Duration;
 
 /// After SIGABRT, which may write a core file, a stalled process has this long before SIGKILL.
 pub const ABORT_GRACE: Duration = Duration::from_secs(2);
-
-/// The wait before a restart differs from the computed one by at most this much, so that units
-/// that died together do not come back together.
-pub const JITTER_PERCENT_MAX: i64 = 20;
-
-/// A chance number for the wait before a restart, -20..=20 percent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Jitter(i64);
-
-impl Jitter {
-    /// From any number, evenly.
-    #[must_use]
-    pub fn from_random(number: u64) -> Self {
-        let span = 2 * JITTER_PERCENT_MAX as u64 + 1;
-        Self((number % span) as i64 - JITTER_PERCENT_MAX)
-    }
-
-    /// None.
-    pub const NONE: Self = Self(0);
-
-    fn apply(self, wait_ms: u64) -> u64 {
-        let change = wait_ms.saturating_mul(self.0.unsigned_abs()) / 100;
-        if self.0 < 0 {
-            wait_ms - change
-        } else {
-            wait_ms.saturating_add(change)
-        }
-    }
-}
 
 /// Where a unit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -221,19 +221,6 @@ fn asked_restart_drains_and_starts_without_counting_a_death() {
     }
 }
 
-#[test]
-fn jitter_moves_a_wait_by_at_most_a_fifth() {
-    let waits: Vec<u64> = (0..41)
-        .map(|n| Jitter::from_random(n).apply(1_000))
-        .collect();
-    assert_eq!(
-        (waits.iter().min(), waits.iter().max()),
-        (Some(&800), Some(&1_200))
-    );
-    assert!(waits.contains(&1_000));
-    assert_eq!(Jitter::from_random(u64::MAX).apply(0), 0);
-}
-
 fn events() -> impl Strategy<Value = Vec<(Event, u64, u64)>> {
     let death = prop_oneof![
         6 => Just(Death::Killed { signal: Signal::SIGSEGV, core_dumped: true }),

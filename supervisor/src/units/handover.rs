@@ -132,6 +132,7 @@ impl Units<'_> {
                 generation,
             },
             work: &work,
+            is_successor: true,
         };
         match self.launcher.launch(&order) {
             Ok(process) => {

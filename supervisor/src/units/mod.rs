@@ -19,7 +19,8 @@ use crate::launcher::{Launcher, Order, Process};
 use crate::limits::core_place;
 use crate::listeners::Listeners;
 use crate::unit::death::Death;
-use crate::unit::policy::{Action, Event, Jitter, Policy, State};
+use crate::unit::jitter::Jitter;
+use crate::unit::policy::{Action, Event, Policy, State};
 use crate::unit::watchdog::Watchdog;
 use change::Changing;
 pub use handover::Outcome;
@@ -370,6 +371,7 @@ impl<'s> Units<'s> {
             place: unit.plan.place,
             whose,
             work: &unit.plan.work,
+            is_successor: false,
         };
         match self.launcher.launch(&order) {
             Ok(process) => {

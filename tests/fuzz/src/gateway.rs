@@ -13,7 +13,8 @@ use net_gateway::clients::ClientLimits;
 use net_gateway::frame_message::{FrameFacts, FrameMessage};
 use net_gateway::gatekeeper::Gatekeeper;
 use net_gateway::guarded_io::GuardedIo;
-use net_gateway::hub::{Hub, Limits};
+use net_gateway::hub::Hub;
+use net_gateway::limits::Limits;
 use net_gateway::picture_feed::Picture;
 use net_gateway::push::inspect::inspect;
 use net_gateway::push::{Desk, Press};
@@ -368,6 +369,7 @@ fn prediction() -> Prediction {
         model: [0xAB; 32],
         detected: true,
         looks: 0,
+        scene: None,
         lost: Vec::new(),
         hands: vec![Hand {
             id: 28,

@@ -8,7 +8,7 @@ use net_gateway::drawing::decode::Decoder;
 use net_gateway::jpeg::Encoder;
 use net_gateway::push::inspect::{JpegFacts, inspect};
 use net_gateway::rendition::Rendition;
-use net_gateway::rendition::overlay::DrawnHand;
+use net_gateway::rendition::overlay::{Drawing, DrawnHand, DrawnScene};
 use net_gateway::rendition::render::{Rendered, Renderer};
 use shm_layout::Label;
 
@@ -108,7 +108,7 @@ fn shown(jpeg: &[u8], facts: Option<JpegFacts>) {
             overlay,
             quality: Some(60),
         };
-        let Ok(rendered) = renderer.render(jpeg, &wish, &hands(jpeg)) else {
+        let Ok(rendered) = renderer.render(jpeg, &wish, &drawing(jpeg)) else {
             continue;
         };
         let Ok((whole, _)) = size else {
@@ -136,8 +136,8 @@ fn encoded(canvas: &Canvas) {
     );
 }
 
-/// Hands anywhere: their places are bytes of the picture.
-fn hands(bytes: &[u8]) -> Vec<DrawnHand> {
+/// A hand anywhere and, at times, a scene: their numbers are bytes of the picture.
+fn drawing(bytes: &[u8]) -> Drawing {
     let number = |at: usize| {
         let four = std::array::from_fn(|index| bytes.get(at * 4 + index).copied().unwrap_or(0));
         match at % 3 {
@@ -145,7 +145,7 @@ fn hands(bytes: &[u8]) -> Vec<DrawnHand> {
             _ => f32::from(four[0]) / 200.0 - 0.1,
         }
     };
-    vec![DrawnHand {
+    let hand = DrawnHand {
         landmarks: std::array::from_fn(|point| {
             std::array::from_fn(|axis| number(point * 3 + axis))
         }),
@@ -154,7 +154,16 @@ fn hands(bytes: &[u8]) -> Vec<DrawnHand> {
         gesture: Label::new("Victory"),
         progress: number(2),
         score: Some(number(3)),
-    }]
+    };
+    let scene = DrawnScene {
+        gesture: Label::new("door_open"),
+        progress: number(7),
+        score: Some(number(8)),
+    };
+    Drawing {
+        hands: vec![hand],
+        scene: (number(10) > 0.5).then_some(scene),
+    }
 }
 
 /// Inputs to begin with.

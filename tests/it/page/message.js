@@ -54,6 +54,11 @@ const gesture = {
 const status = { units: [], sources: [] };
 equal(readText(JSON.stringify(good)).kind, "prediction", "a prediction is read");
 equal(readText(JSON.stringify({ ...good, hands: [{ ...hand, id: 7, steady }] })).kind, "prediction", "a steady one");
+const scene = { gesture: "Victory", score: 0.9 };
+const held = { gesture: "Victory", progress: 0.5, since_us: 4 };
+const whole = { ...good, hands: [], scene: { ...scene, steady: held } };
+equal(readText(JSON.stringify(whole)).kind, "prediction", "one of the whole frame");
+equal(readText(JSON.stringify({ ...whole, scene })).kind, "prediction", "one that came late");
 equal(readText(JSON.stringify(gesture)), { kind: "gesture", event: gesture }, "a gesture event");
 equal(readText(JSON.stringify({ type: "status", status })), { kind: "status", status }, "a status too");
 for (const text of [
@@ -69,6 +74,10 @@ for (const text of [
   JSON.stringify({ ...good, hands: [{ ...hand, id: 7, steady: null }] }),
   JSON.stringify({ ...good, hands: [{ ...hand, id: 7, steady: { ...steady, progress: null } }] }),
   JSON.stringify({ ...good, hands: [{ ...hand, id: 7, steady: { ...steady, landmarks: [] } }] }),
+  JSON.stringify({ ...whole, scene: null }),
+  JSON.stringify({ ...whole, scene: { ...scene, score: "0.9" } }),
+  JSON.stringify({ ...whole, scene: { ...scene, steady: null } }),
+  JSON.stringify({ ...whole, scene: { ...scene, steady: { ...held, since_us: null } } }),
   JSON.stringify({ ...gesture, event: "gesture" }),
   JSON.stringify({ ...gesture, hand_id: null }),
   JSON.stringify({ ...gesture, since_us: "4" }),

@@ -6,6 +6,7 @@
 
 pub mod events;
 pub mod http;
+pub mod knocking;
 pub mod metrics;
 pub mod multipart;
 pub mod rtp;

@@ -2,6 +2,7 @@
 
 use super::http::{self, Streaming};
 use std::io::{BufRead, Read};
+use std::sync::mpsc::{Receiver, channel};
 
 /// Largest part believed.
 const PART_BYTES_MAX: usize = 64 << 20;
@@ -54,6 +55,20 @@ impl MultipartStream {
             delimiter: format!("--{boundary}"),
             body,
         }
+    }
+
+    /// The sequences of what comes, read by a thread of its own; they end with the stream.
+    #[must_use]
+    pub fn into_sequences(mut self) -> Receiver<u64> {
+        let (seen, sequences) = channel();
+        std::thread::spawn(move || {
+            while let Some(part) = self.next_part() {
+                if seen.send(part.sequence).is_err() {
+                    return;
+                }
+            }
+        });
+        sequences
     }
 
     /// The next frame, notices left out; `None` when the stream has ended.

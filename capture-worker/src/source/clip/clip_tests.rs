@@ -2,6 +2,7 @@
 
 use super::super::jpeg::tests::jpeg;
 use super::*;
+use crate::source::EveryFrame;
 use shm_layout::Sequence;
 use std::fs::write;
 use tempfile::TempDir;
@@ -38,6 +39,7 @@ fn ask(source: &mut ClipSource, count: usize, capacity: usize) -> Vec<FrameOutco
             payload,
             sequence,
             deadline: FAR,
+            gate: &mut EveryFrame,
         })
     };
     (0..count).map(|_| next()).collect()
@@ -189,6 +191,7 @@ fn frames_wait_for_their_time() {
         payload: &mut [0; 100_000],
         sequence: Sequence(2),
         deadline: MonotonicNs::now(),
+        gate: &mut EveryFrame,
     };
     assert!(matches!(source.next_frame(target), FrameOutcome::Nothing));
 }

@@ -348,13 +348,13 @@ impl Source for ClipSource {
         if !wait_until(playing.pacer.next_at(), target.deadline) {
             return FrameOutcome::Nothing;
         }
-        playing.show(MonotonicNs::now(), target.payload)
+        playing.show(MonotonicNs::now(), target)
     }
 }
 
 impl Playing {
     /// Reads the frame that is due at `now`.
-    fn show(&mut self, now: MonotonicNs, payload: &mut [u8]) -> FrameOutcome {
+    fn show(&mut self, now: MonotonicNs, target: FrameTarget<'_>) -> FrameOutcome {
         let Some(due) = self.pacer.take(now) else {
             return FrameOutcome::Nothing;
         };
@@ -365,8 +365,13 @@ impl Playing {
                 Err(error) => return FrameOutcome::Gone(error.into()),
             }
         }
-        let read = self.clip.read(self.position, payload);
+        let position = self.position;
         self.position += 1;
+        if !target.gate.lets_through(due.at) {
+            let driver_sequence = due.number;
+            return FrameOutcome::NotNeeded { driver_sequence };
+        }
+        let read = self.clip.read(position, target.payload);
         match read {
             Ok(frame) => FrameOutcome::Frame(FilledFrame {
                 len_bytes: frame.len_bytes,

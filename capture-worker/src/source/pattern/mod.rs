@@ -153,6 +153,10 @@ impl Source for PatternSource {
         let Some(due) = running.pacer.take(now) else {
             return FrameOutcome::Nothing;
         };
+        if !target.gate.lets_through(due.at) {
+            let driver_sequence = due.number;
+            return FrameOutcome::NotNeeded { driver_sequence };
+        }
         running.canvas.paint(target.sequence.0);
         let len_bytes = match write(
             &running.canvas,

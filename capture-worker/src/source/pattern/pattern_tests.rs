@@ -2,6 +2,7 @@
 
 use super::strip::read_strips;
 use super::*;
+use crate::source::EveryFrame;
 use shm_layout::Sequence;
 
 const FORMATS: [PixelFormat; 4] = PixelFormat::ALL;
@@ -24,6 +25,7 @@ fn frame(request: PatternRequest, sequence: u64) -> (FilledFrame, Vec<u8>) {
         payload: &mut payload,
         sequence: Sequence(sequence),
         deadline: MonotonicNs(u64::MAX),
+        gate: &mut EveryFrame,
     };
     let FrameOutcome::Frame(filled) = source.next_frame(target) else {
         panic!("no frame");
@@ -71,6 +73,7 @@ fn a_frame_that_does_not_fit_is_a_bad_frame() {
             payload: &mut [0; 100],
             sequence: Sequence(1),
             deadline: MonotonicNs(u64::MAX),
+            gate: &mut EveryFrame,
         };
         let outcome = source.next_frame(target);
         assert!(
@@ -96,6 +99,7 @@ fn nothing_comes_before_its_time() {
             payload: &mut payload,
             sequence: Sequence(1),
             deadline,
+            gate: &mut EveryFrame,
         })
     };
     assert!(matches!(ask(MonotonicNs(u64::MAX)), FrameOutcome::Frame(_)));

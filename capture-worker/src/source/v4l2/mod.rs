@@ -122,7 +122,7 @@ impl Source for CameraSource {
         let Some(running) = &mut self.running else {
             return FrameOutcome::Gone(CameraError::Stopped.into());
         };
-        let mut outcome = running.stream.next(target.payload, target.deadline);
+        let mut outcome = running.stream.next(target);
         let now = MonotonicNs::now();
         match &outcome {
             FrameOutcome::Frame(_) => {

@@ -9,7 +9,7 @@ use super::device::{printable, rate};
 use super::mode::{ChosenMode, known_format};
 use super::node::{Dequeued, Node, SettledFormat};
 use super::raw::MappedBuffer;
-use crate::source::{BadFrame, FilledFrame, FrameOutcome, jpeg};
+use crate::source::{BadFrame, FilledFrame, FrameOutcome, FrameTarget, jpeg};
 use shm_layout::frame::SIDE_PX_MAX;
 use shm_layout::{FrameMeta, MonotonicNs, PixelFormat};
 use std::time::Duration;
@@ -134,17 +134,14 @@ impl Stream {
     }
 
     /// The newest frame, if one comes before `deadline`.
-    pub(super) fn next(&mut self, payload: &mut [u8], deadline: MonotonicNs) -> FrameOutcome {
-        let outcome = self.ask(payload, deadline);
+    pub(super) fn next(&mut self, target: FrameTarget<'_>) -> FrameOutcome {
+        let outcome = self.ask(target);
         self.returned_at = MonotonicNs::now();
         outcome.unwrap_or_else(|error| FrameOutcome::Gone(error.into()))
     }
 
-    fn ask(
-        &mut self,
-        payload: &mut [u8],
-        deadline: MonotonicNs,
-    ) -> Result<FrameOutcome, CameraError> {
+    fn ask(&mut self, target: FrameTarget<'_>) -> Result<FrameOutcome, CameraError> {
+        let deadline = target.deadline;
         let asked_at = MonotonicNs::now();
         let Some(newest) = self.take_newest(deadline)? else {
             return Ok(FrameOutcome::Nothing);
@@ -155,7 +152,7 @@ impl Stream {
         let outcome = if is_left_over(&newest, now, pause, self.layout.fps) {
             FrameOutcome::Nothing
         } else {
-            self.fill(&newest, now, payload)
+            self.fill(&newest, now, target)
         };
         self.give_back(newest.index)?;
         Ok(outcome)
@@ -199,16 +196,24 @@ impl Stream {
             .map_err(|source| CameraError::from_step("queueing a buffer", source))
     }
 
-    /// Copies one V4L2 buffer into the payload and checks what came.
-    fn fill(&mut self, taken: &Dequeued, now: MonotonicNs, payload: &mut [u8]) -> FrameOutcome {
+    /// Copies one V4L2 buffer into the payload and checks what came, if it is needed.
+    fn fill(
+        &mut self,
+        taken: &Dequeued,
+        now: MonotonicNs,
+        target: FrameTarget<'_>,
+    ) -> FrameOutcome {
         let Some(driver_sequence) = self.frame_number.extend(taken.sequence) else {
             return FrameOutcome::Nothing;
         };
-        let filled = match copy(&self.buffers, taken, self.layout, payload) {
+        let capture = capture_time(taken.monotonic_ns, now);
+        if !target.gate.lets_through(capture) {
+            return FrameOutcome::NotNeeded { driver_sequence };
+        }
+        let filled = match copy(&self.buffers, taken, self.layout, target.payload) {
             Ok(filled) => filled,
             Err(bad) => return FrameOutcome::Bad(bad),
         };
-        let capture = capture_time(taken.monotonic_ns, now);
         FrameOutcome::Frame(FilledFrame {
             len_bytes: filled.len_bytes,
             meta: FrameMeta {

@@ -202,6 +202,12 @@ class Drawing(unittest.TestCase):
             self.assertTrue(image[240, column].any(), f"mirror {mirror}")
             self.assertFalse(image[240, 640 - column].any(), f"mirror {mirror}")
 
+    def test_what_a_whole_frame_shows_stands_in_its_corner(self) -> None:
+        image = numpy.zeros((480, 640, 3), numpy.uint8)
+        overlay.draw_scene(image, wigwag.Scene("Thumb_Up", 0.93))
+        self.assertTrue(image[:40, :200].any())
+        self.assertFalse(image[60:].any())
+
     def test_a_window_shows_the_newest_frame_with_its_hands(self) -> None:
         jpeg = pictures.encode(numpy.zeros((480, 640, 3), numpy.uint8))
         scene = Scene(mirror=False)

@@ -10,7 +10,17 @@ from typing import Any
 from wigwag import protocol
 from wigwag.errors import ProtocolError
 from wigwag.inbox import MESSAGE_BYTES_MAX, Inbox
-from wigwag.messages import Accepted, Ended, Frame, Notice, Ping, Prediction, Refusal, Welcome
+from wigwag.messages import (
+    Accepted,
+    Ended,
+    Frame,
+    Notice,
+    Ping,
+    Prediction,
+    Refusal,
+    Scene,
+    Welcome,
+)
 
 from . import fake_box
 
@@ -79,6 +89,7 @@ class Read(unittest.TestCase):
         self.assertEqual(len(prediction.hands[0].landmarks), 21)
         self.assertEqual(prediction.data["generation"], 3)
         self.assertIsNone(prediction.number)
+        self.assertIsNone(prediction.scene)
         self.assertEqual(inbox.next(), Ping())
         self.assertEqual(inbox.next(), Notice("cam0", 5, 6, "lost", b"\xff\xd8"))
         self.assertEqual(inbox.next(), Accepted(7, 41))
@@ -88,6 +99,19 @@ class Read(unittest.TestCase):
         self.assertEqual((pushed.number, pushed.pushed_time_us, pushed.sequence), (7, 9, 41))
         self.assertEqual(inbox.next(), Ended(21, "held"))
         self.assertIsNone(inbox.next())
+
+    def test_what_a_whole_frame_shows_is_read_and_checked(self) -> None:
+        def said(scene: object) -> object:
+            told = {**fake_box.prediction_json(41, hands=()), "scene": scene}
+            return read(fake_box.prediction(41, json.dumps(told).encode()))
+
+        prediction = said({"gesture": "Thumb_Up", "score": 0.93, "steady": {}})
+        assert isinstance(prediction, Prediction)
+        self.assertEqual(prediction.scene, Scene("Thumb_Up", 0.93))
+        self.assertEqual(prediction.hands, ())
+        for wrong in [None, 3, [], {}, {"gesture": "A"}, {"gesture": 1, "score": 1}]:
+            with self.assertRaises(ProtocolError, msg=repr(wrong)):
+                said(wrong)
 
     def test_bytes_come_in_any_pieces(self) -> None:
         data = fake_box.welcome() + fake_box.frame(1) + fake_box.prediction(1) + fake_box.frame(2)

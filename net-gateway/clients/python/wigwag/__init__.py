@@ -16,7 +16,7 @@ from .errors import (
     UnreachableError,
     WigwagError,
 )
-from .messages import Event, Frame, Hand, Notice, Prediction, Refusal
+from .messages import Event, Frame, Hand, Notice, Prediction, Refusal, Scene
 from .pushing import Push, push
 from .watching import Events, Watch, events, snapshot, watch
 
@@ -34,6 +34,7 @@ __all__ = [
     "Push",
     "Refusal",
     "RefusedError",
+    "Scene",
     "TokenError",
     "UnknownSourceError",
     "UnreachableError",

@@ -63,6 +63,15 @@ class Hand:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What a frame shows as a whole, by a model that looks for no hands."""
+
+    gesture: str
+    """A label of the model; `None` says that there is no gesture."""
+    score: float
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What was recognised in one frame."""
 
@@ -80,6 +89,8 @@ class Prediction:
     """Only of pushed frames: the place of the frame among those that were pushed, from 0."""
     pushed_time_us: Optional[int] = None
     """Only of pushed frames: when it was pushed, by this machine's clock."""
+    scene: Optional[Scene] = None
+    """Only of a model that sees whole frames; `hands` is empty then."""
 
     @property
     def capture_time(self) -> datetime:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Optional
 
 from . import pictures
-from .messages import Hand
+from .messages import Hand, Scene
 
 # Lines of the hand between its 21 points. Source: MediaPipe `HAND_CONNECTIONS`.
 _BONES: Final = (
@@ -62,6 +62,14 @@ def draw_hands(
         left = min(x for x, _ in points)
         top = min(y for _, y in points)
         draw_label(image, text, left, top - 2 * _line_px(width))
+
+
+def draw_scene(image: Any, scene: Scene, older_ms: Optional[float] = None) -> None:
+    """Writes what a frame shows as a whole into its corner; `older_ms` as for hands."""
+    text = f"{scene.gesture} {scene.score:.2f}"
+    if older_ms is not None:
+        text += f" {older_ms:.0f} ms ago"
+    draw_label(image, text, 8, 8)
 
 
 def draw_label(image: Any, text: str, left: int, top: int) -> None:

@@ -20,6 +20,7 @@ from .messages import (
     Ping,
     Prediction,
     Refusal,
+    Scene,
     Welcome,
 )
 
@@ -133,7 +134,12 @@ def _predicted(
         data=data,
         number=number,
         pushed_time_us=pushed_time_us,
+        scene=_scene(data["scene"]) if "scene" in data else None,
     )
+
+
+def _scene(value: Any) -> Scene:
+    return Scene(gesture=_text(value["gesture"]), score=float(value["score"]))
 
 
 def _hand(value: Any) -> Hand:

@@ -7,13 +7,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 from typing import Any, Callable, Final, Optional
 
 from . import protocol
 from .endpoint import PORT, Endpoint, Tls, endpoint
 from .feeder import Feeder
-from .link import Link
+from .linked import Linked
 from .messages import Accepted, Message, Prediction, Refusal, Welcome
 from .pace import IN_FLIGHT, PushPace
 from .pictures import as_jpeg
@@ -24,7 +23,7 @@ TOO_LARGE: Final = 28
 _LOG = logging.getLogger("wigwag")
 
 
-class Push:
+class Push(Linked):
     """An iterator over the predictions of frames that are pushed while it is read.
 
     For one thread at a time; `close` may be called from any.
@@ -40,11 +39,9 @@ class Push:
         on_refused: Callable[[Refusal], None],
         give_up_after_s: Optional[float],
     ) -> None:
-        self._is_released = True
         self._pace = pace
         self._on_refused = on_refused
-        self._link = Link(box, protocol.push(source or ""), give_up_after_s)
-        self._is_released = False
+        super().__init__(box, protocol.push(source or ""), give_up_after_s)
         self._feeder: Feeder[Any] = Feeder(frames, live, self._link.waker.poke)
         self._max_frame_bytes: Optional[int] = None
         self._ready: deque[Prediction] = deque()
@@ -60,16 +57,11 @@ class Push:
         """Frames of a live iterable that a newer one replaced before they could be sent."""
         return self._feeder.skipped
 
-    @property
-    def connections(self) -> int:
-        """How often the box let this client in."""
-        return self._link.connections
-
     def __iter__(self) -> Iterator[Prediction]:
         return self
 
     def __next__(self) -> Prediction:
-        try:
+        with self._held():
             while not self._link.waker.is_closed:
                 if self._ready:
                     return self._ready.popleft()
@@ -80,37 +72,16 @@ class Push:
                 # Without a connection, or while it is full, only that counts.
                 until = self._pace.look_again_at(now_s) if self._link.is_ready else None
                 self._heard(self._link.receive(until))
-        except BaseException:
-            self._release()
-            raise
         self._release()
         raise StopIteration
 
     def close(self) -> None:
         """Ends it, also while another thread reads. Frames under way get no prediction."""
         self._feeder.stop()
-        self._link.waker.close()
+        super().close()
 
-    def __enter__(self) -> "Push":
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self._release()
-
-    def __del__(self) -> None:
-        if not getattr(self, "_is_released", True):
-            self._release()
-
-    def _release(self) -> None:
-        if not self._is_released:
-            self._is_released = True
-            self._feeder.stop()
-            self._link.close()
+    def _let_go(self) -> None:
+        self._feeder.stop()
 
     def _is_done(self) -> bool:
         """No frame will come, and nothing is waited for: what a lost connection had is lost."""

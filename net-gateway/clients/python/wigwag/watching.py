@@ -6,13 +6,12 @@ Each is for one thread at a time; `close` may be called from any.
 import time
 from collections import deque
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Final, Optional, TypeVar, Union
+from typing import Final, Optional, Union
 
 from . import protocol
 from .endpoint import PORT, Endpoint, Tls, endpoint
 from .errors import UnreachableError
-from .link import Link
+from .linked import Linked
 from .messages import Event, Frame, Message, Notice, Prediction
 
 Watched = Union[Frame, Prediction, Notice]
@@ -21,10 +20,8 @@ Watched = Union[Frame, Prediction, Notice]
 _GATHER_MAX: Final = 256
 """Messages that are looked at in search of the newest frame."""
 
-S = TypeVar("S", bound="Stream")
 
-
-class Stream:
+class Stream(Linked):
     """What a box sends to one client. It connects by itself, again and again."""
 
     _kinds: tuple[type, ...] = (Frame, Prediction, Notice)
@@ -38,49 +35,21 @@ class Stream:
         newest: bool,
         give_up_after_s: Optional[float],
     ) -> None:
-        self._is_released = True
-        self._link = Link(box, protocol.subscribe(source or "", want), give_up_after_s)
-        self._is_released = False
         self._newest = newest
         self._ready: deque[Watched] = deque()
         self.skipped = 0
         """Frames that came and were left out, because a newer one was there already."""
-
-    @property
-    def connections(self) -> int:
-        """How often the box let this client in: 1 at first, +1 after each loss."""
-        return self._link.connections
-
-    def close(self) -> None:
-        """Ends the stream, also one that another thread waits for."""
-        self._link.waker.close()
-
-    def __enter__(self: S) -> S:
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self._release()
-
-    def __del__(self) -> None:
-        self._release()
+        super().__init__(box, protocol.subscribe(source or "", want), give_up_after_s)
 
     def _get(self, timeout_s: Optional[float]) -> Optional[Watched]:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        try:
+        with self._held():
             while not self._link.waker.is_closed:
                 self._gather(deadline)
                 if self._ready:
                     return self._ready.popleft()
                 if deadline is not None and time.monotonic() >= deadline:
                     return None
-        except BaseException:
-            self._release()
-            raise
         self._release()
         return None
 
@@ -106,11 +75,8 @@ class Stream:
             self._ready = deque(item for item in self._ready if isinstance(item, Prediction))
         self._ready.append(message)
 
-    def _release(self) -> None:
-        if not getattr(self, "_is_released", True):
-            self._is_released = True
-            self._ready.clear()
-            self._link.close()
+    def _let_go(self) -> None:
+        self._ready.clear()
 
 
 class Watch(Stream):

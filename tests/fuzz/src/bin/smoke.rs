@@ -5,7 +5,8 @@
 //!   smoke --seeds FOLDER       writes the seeds into FOLDER/TARGET/ for cargo-fuzz
 //!   smoke --try TARGET FILE    tries one input
 //!
-//! An input that breaks something is left in a file that the last line names.
+//! An input that breaks something is left in `wigwag-fuzz-TARGET-PID` in the folder for temporary
+//! files; `run.sh` says so once it happened, since a process that is gone cannot.
 
 use anyhow::{Context, bail};
 use std::fs::{self, File};
@@ -116,10 +117,6 @@ impl Diary {
     fn open(name: &str) -> anyhow::Result<Self> {
         let path = std::env::temp_dir().join(format!("wigwag-fuzz-{name}-{}", std::process::id()));
         let file = File::create(&path)?;
-        println!(
-            "{name}: an input that breaks something is left in {}",
-            path.display()
-        );
         Ok(Self { path, file })
     }
 

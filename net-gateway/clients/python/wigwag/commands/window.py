@@ -14,7 +14,7 @@ from typing import Any, Final, Optional, Union
 from .. import pictures
 from ..errors import MissingFeatureError
 from ..messages import Frame, Notice, Prediction
-from ..overlay import draw_hands, draw_label
+from ..overlay import draw_hands, draw_label, draw_scene
 from ..watching import Watch, Watched
 
 TITLE: Final = "Wigwag"
@@ -140,6 +140,8 @@ class Scene:
             if abs(older_ms) <= HANDS_MS_MAX:
                 own = None if self._is_own(self._hands) else older_ms
                 draw_hands(image, self._hands.hands, self._mirror, own)
+                if self._hands.scene is not None:
+                    draw_scene(image, self._hands.scene, own)
         if self._heard_at is not None and now_s - self._heard_at >= SILENT_S:
             draw_label(image, f"the box does not answer since {self._silent_s} s", 8, 8)
         return image

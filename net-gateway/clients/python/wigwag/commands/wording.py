@@ -7,7 +7,10 @@ from ..messages import Prediction
 
 
 def hands_line(prediction: Prediction) -> str:
-    """The hands of a prediction: `Thumb_Up 0.93 Right, None 0.41 Left`, or `-`."""
+    """The hands of a prediction: `Thumb_Up 0.93 Right, None 0.41 Left`, or `-`; of a whole frame
+    `Thumb_Up 0.93`."""
+    if prediction.scene is not None:
+        return f"{prediction.scene.gesture} {prediction.scene.score:.2f}"
     hands = (f"{hand.gesture} {hand.score:.2f} {hand.handedness}" for hand in prediction.hands)
     return ", ".join(hands) or "-"
 

@@ -1,18 +1,19 @@
 //! TLS: everything is served under it, by the box's own certificate or a given one that may change;
 //! whoever comes without it, with an old version or with a bad file is told.
 
+mod files;
+
 use crate::clients::run;
-use crate::reload::{reload, text};
+use crate::reload::text;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::mpsc::channel;
+use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
 use wigwag_tests::client::multipart::{MultipartStream, is_jpeg};
 use wigwag_tests::client::wire::{FRAMES, Message, WireClient};
 use wigwag_tests::client::{http, tls};
-use wigwag_tests::{TestBox, binaries, wait};
+use wigwag_tests::{TestBox, wait};
 
 /// Debian's Python, whose `ssl` is OpenSSL.
 const PYTHON: &str = "/usr/bin/python3";
@@ -24,28 +25,6 @@ fn own_files(test_box: &TestBox) -> [PathBuf; 2] {
     let folder = test_box.state_dir().join("wigwag");
     let folder = folder.join(test_box.instance()).join("tls");
     ["certificate.pem", "key.pem"].map(|name| folder.join(name))
-}
-
-/// Makes a certificate for localhost beside `folder/name.key`.
-fn make(folder: &Path, name: &str) -> [PathBuf; 2] {
-    let files = ["pem", "key"].map(|end| folder.join(format!("{name}.{end}")));
-    let output = Command::new(binaries::path("net-gateway"))
-        .args(["certificate", "--make-for", "localhost", "--certificate"])
-        .arg(&files[0])
-        .arg("--key")
-        .arg(&files[1])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    files
-}
-
-/// A box whose certificate lies in its folder.
-fn box_with_given(name: &str) -> (TestBox, [PathBuf; 2]) {
-    let builder = TestBox::builder(name);
-    let files = make(builder.scratch(), "given");
-    let config = "certificate = \"given.pem\"\nkey = \"given.key\"";
-    (builder.config(&format!("{OWN}\n{config}")).start(), files)
 }
 
 fn port(address: &str) -> &str {
@@ -60,6 +39,19 @@ fn counted(test_box: &TestBox, reason: &str) -> f64 {
     let name = format!("wigwag_tls_failures_total{{reason=\"{reason}\"}} ");
     let found = metrics.lines().find_map(|line| line.strip_prefix(&name));
     found.unwrap().parse().unwrap()
+}
+
+/// The sequence of each frame that a viewer over TLS gets, while it is connected.
+fn watch(test_box: &TestBox) -> Receiver<u64> {
+    let connection = tls::connect(&test_box.http()).unwrap();
+    tls::stream(connection, "cam").into_sequences()
+}
+
+#[track_caller]
+fn see_a_new_frame(test_box: &TestBox, viewer: &Receiver<u64>) {
+    let newest = test_box.newest("cam");
+    let goes_on = "the stream goes on";
+    while viewer.recv_timeout(wait::DEADLINE).expect(goes_on) <= newest {}
 }
 
 /// Goal: with TLS turned on and nothing else, the clients that people have get pictures; one that
@@ -171,144 +163,6 @@ except ssl.SSLError as error:
     plain.await_log("a client speaks TLS to a listener without it");
     assert_eq!(plain.status().tls, None);
     plain.stop();
-}
-
-/// A viewer over TLS in a thread of its own; it ends with its connection.
-fn watch(test_box: &TestBox) -> std::sync::mpsc::Receiver<u64> {
-    let connection = tls::connect(&test_box.http()).unwrap();
-    let mut stream = tls::stream(connection, "cam");
-    let (seen, sequences) = channel();
-    std::thread::spawn(move || {
-        while let Some(part) = stream.next_part() {
-            if seen.send(part.sequence).is_err() {
-                return;
-            }
-        }
-    });
-    sequences
-}
-
-#[track_caller]
-fn see_a_new_frame(test_box: &TestBox, viewer: &std::sync::mpsc::Receiver<u64>) {
-    let newest = test_box.newest("cam");
-    let goes_on = "the stream goes on";
-    while viewer.recv_timeout(wait::DEADLINE).expect(goes_on) <= newest {}
-}
-
-/// Goal: whoever renews certificates replaces two files and does nothing else; a replacement that
-/// cannot be used hurts nobody, and who asks is told why.
-/// Method: a stream over all of it; other files, then damaged ones, then another certificate's key.
-#[test]
-fn changed_certificate_is_taken_by_new_connections_and_a_bad_one_is_not() {
-    let (test_box, [certificate, key]) = box_with_given("tls_changed");
-    let (first, gateway) = (
-        tls::fingerprint_at(&test_box.http()),
-        test_box.pid("gateway"),
-    );
-    let viewer = watch(&test_box);
-    let others = make(&test_box.scratch(), "others");
-    std::fs::rename(&others[0], &certificate).unwrap();
-    std::fs::rename(&others[1], &key).unwrap();
-    let second = wait::until("another certificate is shown", || {
-        let shown = tls::fingerprint_at(&test_box.http());
-        (shown != first).then_some(shown)
-    });
-    test_box.await_status("the status tells it", |status| {
-        (status.tls.as_ref()?.fingerprint == second).then_some(())
-    });
-    see_a_new_frame(&test_box, &viewer);
-
-    let good = std::fs::read(&key).unwrap();
-    let third = make(&test_box.scratch(), "third");
-    let strange = std::fs::read(&third[1]).unwrap();
-    for (bytes, why) in [
-        (b"no key".to_vec(), "has no private key"),
-        (strange, "does not belong to the certificate"),
-    ] {
-        std::fs::write(&key, bytes).unwrap();
-        let output = test_box.run(&["reload"]);
-        let said = text(&output);
-        assert_eq!(output.status.code(), Some(78), "{said}");
-        assert!(said.contains("error: ") && said.contains(why), "{said}");
-        assert!(said.contains("hint: "), "{said}");
-        test_box.await_log("the changed certificate is not taken");
-        assert_eq!(tls::fingerprint_at(&test_box.http()), second);
-    }
-    std::fs::write(&key, good).unwrap();
-    let output = test_box.run(&["reload"]);
-    assert!(output.status.success(), "{output:?}");
-    see_a_new_frame(&test_box, &viewer);
-    assert_eq!(test_box.pid("gateway"), gateway, "nothing was restarted");
-    test_box.stop();
-}
-
-/// Goal: TLS is turned on, and its certificate gets a further name, without a stop.
-/// Method: by reload; the second one replaces no process, and curl then needs to ignore nothing.
-#[test]
-fn reload_turns_tls_on_and_adds_a_name() {
-    const OFF: &str = "[sources.cam]\ntype = \"pattern\"\n[infer]\nworkers = 1\n";
-    let test_box = TestBox::builder("tls_reload").config(OFF).start();
-    let before = test_box.http_get("/healthz");
-    assert_eq!(before.status, 200);
-    let told = reload(&test_box, OWN);
-    assert!(told.contains("replaced (tls.enabled)"), "{told}");
-    let first = tls::fingerprint_at(&test_box.http());
-    let gateway = test_box.pid("gateway");
-    let told = reload(&test_box, &format!("{OWN}\nnames = [\"cams.example\"]"));
-    assert!(told.contains("changed in place (tls.names)"), "{told}");
-    wait::until_true("the certificate with the name is shown", || {
-        tls::fingerprint_at(&test_box.http()) != first
-    });
-    assert_eq!(test_box.pid("gateway"), gateway);
-    let [certificate, _] = own_files(&test_box);
-    let port = port(&test_box.http()).to_owned();
-    let connect_to = format!("cams.example:{port}:127.0.0.1:{port}");
-    let url = format!("https://cams.example:{port}/healthz");
-    let root = certificate.to_str().unwrap();
-    let arguments = ["-sS", "--cacert", root, "--connect-to", &connect_to, &url];
-    assert_eq!(
-        text(&run("curl", "curl", &arguments)),
-        "{\"status\":\"ok\"}"
-    );
-    test_box.stop();
-}
-
-/// Goal: a box that cannot have its certificate does not start, and says what to do.
-#[test]
-fn start_without_a_usable_certificate_is_refused() {
-    for (keys, error) in [
-        (
-            "certificate = \"none.pem\"\nkey = \"a.key\"",
-            "cannot read `",
-        ),
-        (
-            "certificate = \"a.pem\"\nkey = \"b.key\"",
-            "b.key` does not belong to the certificate `",
-        ),
-        (
-            "certificate = \"a.pem\"",
-            "a.pem` has no private key without a passphrase in PEM form",
-        ),
-        (
-            "certificate = \"a.key\"\nkey = \"a.key\"",
-            "a.key` has no certificate in PEM form",
-        ),
-        (
-            "key = \"a.key\"",
-            "`tls.key` is given without `tls.certificate`",
-        ),
-    ] {
-        let builder = TestBox::builder("tls_refused").config(&format!("{OWN}\n{keys}"));
-        make(builder.scratch(), "a");
-        make(builder.scratch(), "b");
-        let test_box = builder.build();
-        test_box.spawn();
-        assert_eq!(test_box.await_end().code(), Some(78), "{keys}");
-        let log = test_box.log();
-        assert!(log.contains("error: ") && log.contains(error), "{log}");
-        assert!(log.contains("hint: "), "{log}");
-        test_box.assert_nothing_left();
-    }
 }
 
 /// Goal: clients that begin and never finish take places, not for ever, and delay nobody.

@@ -1,28 +1,17 @@
-//! Models of the lock-free core: every interleaving of a few steps, with weak memory.
-//!
-//! The core is compiled unchanged, with loom's atomics in place of the standard ones; loom also
-//! watches the payload and reports any unsynchronised access to it. `tests/model/run.sh` runs
-//! these, and then each `mutant-…` feature, which they must catch.
-#![cfg(loom)]
+//! A ring: one publisher, readers, takers, and what the dead leave.
 #![expect(
     unsafe_code,
     reason = "loom's cells hand out raw pointers; the protocol guards them"
 )]
 
+use super::{explore, word64};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use loom::thread;
-use shm_layout::layout::{
-    FrameSlot, LaneHead, PredictionHead, PredictionRecord, RingHead, TakeCursor,
-};
-use shm_layout::prediction_slot::{HistoryCursor, Published, SlotView};
+use shm_layout::layout::{FrameSlot, RingHead, TakeCursor};
 use shm_layout::ring::word::{LeaseBit, State, leases, state};
 use shm_layout::ring::{Claimed, Leased, RingView};
-
-fn word64() -> AtomicU64 {
-    AtomicU64::new(0)
-}
 
 fn bit(index: usize) -> LeaseBit {
     LeaseBit::new(index).unwrap()
@@ -122,12 +111,6 @@ impl Model {
             assert_eq!(leases(slot.word.load(Ordering::Relaxed)), 0, "leaked lease");
         }
     }
-}
-
-fn explore(model: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.max_branches = 20_000;
-    builder.check(model);
 }
 
 #[test]
@@ -286,132 +269,5 @@ fn a_successor_announces_a_sealed_frame() {
         model.publish(3);
         assert!(reader.join().unwrap().is_some());
         model.assert_quiet();
-    });
-}
-
-struct Slot {
-    head: PredictionHead,
-    lanes: Vec<LaneHead>,
-    records: Vec<PredictionRecord<2>>,
-}
-
-impl Slot {
-    fn new(lanes: usize) -> Arc<Self> {
-        let record = || PredictionRecord {
-            version: word64(),
-            sequence: word64(),
-            words: [word64(), word64()],
-        };
-        Arc::new(Self {
-            head: PredictionHead { latest: word64() },
-            lanes: (0..lanes)
-                .map(|_| LaneHead {
-                    count: word64(),
-                    working: word64(),
-                })
-                .collect(),
-            records: (0..lanes * 2).map(|_| record()).collect(),
-        })
-    }
-
-    fn view(&self) -> SlotView<'_, 2> {
-        SlotView {
-            head: &self.head,
-            lanes: &self.lanes,
-            records: &self.records,
-        }
-    }
-
-    fn publish(&self, lane: usize, sequence: u64) -> Published {
-        self.view().publish(lane, sequence, &[sequence, sequence])
-    }
-}
-
-#[test]
-fn the_latest_prediction_is_whole_and_never_goes_back() {
-    explore(|| {
-        let slot = Slot::new(2);
-        let writers: Vec<_> = [(0, vec![1, 3, 5]), (1, vec![2])]
-            .into_iter()
-            .map(|(lane, sequences)| {
-                let slot = slot.clone();
-                thread::spawn(move || {
-                    for sequence in sequences {
-                        slot.publish(lane, sequence);
-                    }
-                })
-            })
-            .collect();
-        let reader = {
-            let slot = slot.clone();
-            thread::spawn(move || {
-                let mut newest = 0;
-                for _ in 0..2 {
-                    if let Some(record) = slot.view().latest() {
-                        assert_eq!(record.words, [record.sequence; 2], "torn prediction");
-                        assert!(record.sequence >= newest);
-                        newest = record.sequence;
-                    }
-                }
-            })
-        };
-        reader.join().unwrap();
-        writers
-            .into_iter()
-            .for_each(|writer| writer.join().unwrap());
-        assert_eq!(slot.view().latest().unwrap().sequence, 5);
-    });
-}
-
-#[test]
-fn the_history_delivers_each_prediction_once_or_counts_it() {
-    explore(|| {
-        let slot = Slot::new(1);
-        let mut cursor = HistoryCursor::at_end(&slot.view());
-        let writer = {
-            let slot = slot.clone();
-            thread::spawn(move || {
-                for sequence in 1..=4 {
-                    slot.publish(0, sequence);
-                }
-            })
-        };
-        let mut delivered = 0;
-        let mut newest = 0;
-        let mut drain = |cursor: &mut HistoryCursor| {
-            while let Some(record) = cursor.next(&slot.view()) {
-                assert_eq!(record.words, [record.sequence; 2], "torn prediction");
-                assert!(record.sequence > newest, "delivered twice or out of order");
-                newest = record.sequence;
-                delivered += 1;
-            }
-        };
-        drain(&mut cursor);
-        writer.join().unwrap();
-        drain(&mut cursor);
-        assert_eq!(delivered + cursor.missed(), 4);
-    });
-}
-
-/// A writer died inside a record; its successor in the same lane goes on, readers never see it.
-#[test]
-fn a_lane_goes_on_after_its_writer_died_inside_a_record() {
-    explore(|| {
-        let slot = Slot::new(1);
-        slot.publish(0, 1);
-        slot.records[1].version.store(1, Ordering::Relaxed);
-        slot.records[1].words[0].store(99, Ordering::Relaxed);
-        let reader = {
-            let slot = slot.clone();
-            thread::spawn(move || {
-                let record = slot
-                    .view()
-                    .latest()
-                    .expect("the previous one stays readable");
-                assert_eq!(record.words, [record.sequence; 2]);
-            })
-        };
-        assert_eq!(slot.publish(0, 2), Published::Latest);
-        reader.join().unwrap();
     });
 }
