@@ -4,7 +4,7 @@
 //! - [`classifier`] is the part of it that describes a network of the user's own;
 //! - [`skeleton`] writes the beginnings of such a description;
 //! - [`network`] is what a step of the recogniser expects of its network, and how it runs one;
-//! - [`tract`] runs networks with tract, on its own operators or on those of [`fused`];
+//! - `tract` runs networks with tract, on its own operators or on those of [`fused`];
 //! - [`onnxruntime`] runs them with ONNX Runtime, if that is asked for;
 //! - [`engine`] names what runs them, [`load`] loads them for it; [`locate`] finds the model folder.
 //!

@@ -3,7 +3,7 @@
 //! - [`features`]: a hand as numbers; [`fit`] with [`linear`]: a classifier from rows of them.
 //! - [`examples`]: the bundled hands of other people; [`lesson`]: what is learnt from what, and
 //!   [`measure`] how well.
-//! - [`file`] and [`folder`]: where examples are kept; [`collect`]: where they come from.
+//! - [`mod@file`] and [`folder`]: where examples are kept; [`collect`]: where they come from.
 //! - [`verbs`] and [`told`]: the commands `teach`, `forget`, `gestures` and what they say.
 //!
 //! Neighbours: `check-model` fits what a folder holds; the supervisor hands the result to the

@@ -89,7 +89,7 @@ pub struct GatewayAssignment {
     pub tls: Option<TlsFiles>,
     /// Whether to serve what goes without a certificate if that cannot be used: nobody else serves.
     pub may_lack_certificate: bool,
-    /// Whether there is a listener at a path, on [`FD_HTTP_UNIX`].
+    /// Whether there is a listener at a path, on [`super::FD_HTTP_UNIX`].
     pub has_http_unix: bool,
     /// Who may do what.
     pub access: AccessRules,
