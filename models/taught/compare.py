@@ -19,6 +19,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "train"))
 import poses  # noqa: E402
+from hands import DEPTH_UNIT  # noqa: E402
 
 SEED, TRIES = 20261122, 5
 PENALTY, EVEN, SCALE_MIN, WEIGHT_IT, WEIGHT_OTHER = 5.0, 0.1, 0.01, 60.0, 1000.0
@@ -89,6 +90,8 @@ def main(path):
     file = np.load(path)
     found = file["hd"]
     hands = poses.normalise(file["X"][found].reshape(-1, 2, 21, 3)[:, 0])
+    # Kept as the network gives it.
+    hands[..., 2] /= DEPTH_UNIT
     digit, person = file["Y"][found], file["S"][found]
     others, names = bundled()
     names = np.concatenate([names, names])
