@@ -75,7 +75,7 @@ impl ApiError {
         };
         Bytes::from(format!(
             "HTTP/1.1 {}\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n\
-             Content-Length: {}\r\nConnection: close\r\n{again}\r\n{body}",
+             X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\nConnection: close\r\n{again}\r\n{body}",
             self.status,
             body.len()
         ))
