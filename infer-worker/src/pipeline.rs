@@ -10,7 +10,7 @@ use crate::fractions::{to_published, tracked_regions};
 use crate::hand::region::Region;
 use crate::hand::{search, tracker};
 use crate::image::{self, ImageError, Picture, Size};
-use crate::model::{Engine, ModelError, ModelSet, RunError};
+use crate::model::{Engine, Loader, ModelError, ModelSet, RunError};
 use crate::recognizer::{Plan, Recognizer};
 use shm_layout::{FrameMeta, Hand, Label, Prediction, Scene};
 
@@ -44,9 +44,10 @@ enum Sight {
 impl Sight {
     fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
         match &model.classifier {
-            Some(own) if !model.sees_hands() => {
-                Ok(Self::Frame(Box::new(ImageClassifier::load(own, engine)?)))
-            }
+            Some(own) if !model.sees_hands() => Ok(Self::Frame(Box::new(ImageClassifier::load(
+                own,
+                &Loader::new(engine),
+            )?))),
             _ => Ok(Self::Hands(Box::new(Recognizer::load(model, engine)?))),
         }
     }

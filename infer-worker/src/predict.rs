@@ -81,12 +81,24 @@ pub fn run(
     Ok(bad)
 }
 
-fn predict(pipeline: &mut Pipeline, path: &Path) -> Result<Prediction, PredictError> {
+/// Makes an image file the pipeline's picture, with an empty margin of so much of its size.
+///
+/// # Errors
+/// [`PredictError`]: it cannot be read, is too large or no usable image.
+pub fn load_picture(pipeline: &mut Pipeline, path: &Path, margin: f32) -> Result<(), PredictError> {
+    Ok(pipeline.load_file_with_margin(&read(path)?, margin)?)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, PredictError> {
     let length = std::fs::metadata(path)?.len();
     if length > FILE_BYTES_MAX {
         return Err(PredictError::FileSize(length));
     }
-    let bytes = std::fs::read(path)?;
+    Ok(std::fs::read(path)?)
+}
+
+fn predict(pipeline: &mut Pipeline, path: &Path) -> Result<Prediction, PredictError> {
+    let bytes = read(path)?;
     let (started, started_wall_us) = (MonotonicNs::now(), wall_us());
     pipeline.load_file(&bytes)?;
     let outcome = pipeline.recognize()?;

@@ -8,10 +8,11 @@ use crate::classifier::ImageClassifier;
 use crate::hand::crop::{Border, crop};
 use crate::hand::palm::PalmDecoder;
 use crate::hand::region::Region;
-use crate::hand::{FoundHand, LANDMARKS, Landmarks, gesture, landmark, palm, tracker};
+use crate::hand::{FoundHand, gesture, landmark, palm, tracker};
 use crate::image::Picture;
-use crate::model::{self, Engine, ModelError, ModelSet, Network, RunError};
+use crate::model::{Engine, Loader, ModelError, ModelSet, Network, RunError, Step};
 use crate::taught::Taught;
+use crate::taught::features::{COORDINATES, Shape};
 
 /// What the embedder takes: the points, the side, the points in metres. A classifier may take them
 /// too, after the embedding; see [`Step`](crate::model::Step).
@@ -28,16 +29,51 @@ pub struct Plan<'a> {
     pub hands_max: usize,
 }
 
-/// The four networks and the memory that they share; one per worker.
+/// What names the gesture of a hand, where none that was taught takes it.
+#[derive(Debug)]
+enum Head {
+    /// The model's networks, from the hand's points.
+    Points {
+        embedder: Box<dyn Network>,
+        classifier: Box<dyn Network>,
+    },
+    /// A user's own network, from the picture of the hand.
+    Own(Box<ImageClassifier>),
+}
+
+impl Head {
+    fn load(loader: &Loader, model: &ModelSet) -> Result<Self, ModelError> {
+        Ok(match &model.classifier {
+            Some(own) => Self::Own(Box::new(ImageClassifier::load(own, loader)?)),
+            None => Self::Points {
+                embedder: loader.step(model, Step::GestureEmbedder)?,
+                classifier: loader.step(model, Step::GestureClassifier)?,
+            },
+        })
+    }
+
+    /// Runs what one hand needs, on whatever the inputs hold.
+    fn run(&mut self) -> Result<(), RunError> {
+        match self {
+            Self::Points {
+                embedder,
+                classifier,
+            } => {
+                embedder.run()?;
+                classifier.run()
+            }
+            Self::Own(own) => own.run(),
+        }
+    }
+}
+
+/// The networks and the memory that they share; one per worker.
 #[derive(Debug)]
 pub struct Recognizer {
     palm: Box<dyn Network>,
     landmark: Box<dyn Network>,
-    embedder: Box<dyn Network>,
-    classifier: Box<dyn Network>,
+    head: Head,
     taught: Taught,
-    /// A user's own network, in the place of the two before.
-    own: Option<ImageClassifier>,
     palms: PalmDecoder,
     detected: Vec<Region>,
     hands: Vec<FoundHand>,
@@ -49,16 +85,12 @@ impl Recognizer {
     /// # Errors
     /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
     pub fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
-        let [palm, landmark, embedder, classifier] = model::load(model, engine)?;
-        let own = model.classifier.as_ref();
-        let own = own.map(|own| ImageClassifier::load(own, engine));
+        let loader = Loader::new(engine);
         Ok(Self {
-            palm,
-            landmark,
-            embedder,
-            classifier,
+            palm: loader.step(model, Step::PalmDetection)?,
+            landmark: loader.step(model, Step::HandLandmark)?,
+            head: Head::load(&loader, model)?,
             taught: Taught::of(model),
-            own: own.transpose()?,
             palms: PalmDecoder::new(),
             detected: Vec::new(),
             hands: Vec::new(),
@@ -74,12 +106,7 @@ impl Recognizer {
         self.palm.run()?;
         for _ in 0..hands {
             self.landmark.run()?;
-            if let Some(own) = &mut self.own {
-                own.run()?;
-                continue;
-            }
-            self.embedder.run()?;
-            self.classifier.run()?;
+            self.head.run()?;
         }
         Ok(())
     }
@@ -162,12 +189,24 @@ impl Recognizer {
         if self.hands.iter().any(known) {
             return Ok(());
         }
-        gesture::normalise(&points.landmarks, self.embedder.input(0));
-        let shape = self.embedder.input(0);
-        let label = match (self.taught.decide(shape, right_probability), &mut self.own) {
-            (Some(taught), _) => Some(taught),
-            (None, Some(own)) => own.classify_hand(picture, &points.landmarks)?,
-            (None, None) => self.classify(&points.world, right_probability)?,
+        let mut shape: Shape = [0.0; COORDINATES];
+        gesture::normalise(&points.landmarks, &mut shape);
+        let taught = self.taught.decide(&shape, right_probability);
+        let label = match (taught, &mut self.head) {
+            (Some(_), _) => taught,
+            (None, Head::Own(own)) => own.classify_hand(picture, &points.landmarks)?,
+            (
+                None,
+                Head::Points {
+                    embedder,
+                    classifier,
+                },
+            ) => {
+                embedder.input(0).copy_from_slice(&shape);
+                embedder.input(1).fill(right_probability);
+                gesture::normalise(&points.world, embedder.input(2));
+                classify(&mut **embedder, &mut **classifier)?
+            }
         };
         if let Some((gesture, score)) = label {
             let landmarks = points.landmarks;
@@ -182,32 +221,25 @@ impl Recognizer {
         }
         Ok(())
     }
+}
 
-    /// The model's likeliest gesture of a hand and its probability; its points are in the embedder's
-    /// first input.
-    fn classify(
-        &mut self,
-        world: &Landmarks,
-        right_probability: f32,
-    ) -> Result<Option<(usize, f32)>, RunError> {
-        debug_assert_eq!(self.embedder.input(0).len(), LANDMARKS * 3);
-        self.embedder.input(1).fill(right_probability);
-        gesture::normalise(world, self.embedder.input(2));
-        self.embedder.run()?;
-        self.classifier
-            .input(0)
-            .copy_from_slice(self.embedder.output(0));
-        for index in 0..EMBEDDER_INPUTS {
-            // Empty for a classifier that takes the embedding alone.
-            let wanted = self.classifier.input(index + 1);
-            if !wanted.is_empty() {
-                wanted.copy_from_slice(self.embedder.input(index));
-            }
+/// The model's likeliest gesture of the hand in the embedder's inputs, and its probability.
+fn classify(
+    embedder: &mut dyn Network,
+    classifier: &mut dyn Network,
+) -> Result<Option<(usize, f32)>, RunError> {
+    embedder.run()?;
+    classifier.input(0).copy_from_slice(embedder.output(0));
+    for index in 0..EMBEDDER_INPUTS {
+        // Empty for a classifier that takes the embedding alone.
+        let wanted = classifier.input(index + 1);
+        if !wanted.is_empty() {
+            wanted.copy_from_slice(embedder.input(index));
         }
-        self.classifier.run()?;
-        let likeliest = gesture::likeliest(self.classifier.output(0));
-        Ok(likeliest.map(|(index, score)| (index, score.clamp(0.0, 1.0))))
     }
+    classifier.run()?;
+    let likeliest = gesture::likeliest(classifier.output(0));
+    Ok(likeliest.map(|(index, score)| (index, score.clamp(0.0, 1.0))))
 }
 
 /// A probability that stands alone; what is no number counts as 0.

@@ -12,14 +12,13 @@ use crate::hand::identity;
 use crate::idle::Idle;
 use crate::image::ImageError;
 use crate::kernels::shelf::Shelf;
-use crate::model::{Engine, ModelError, ModelSet, RunError, locate};
+use crate::model::{Engine, ModelSet, RunError, locate};
 use crate::pipeline::{Outcome, Pipeline};
 use crate::rotation::Rotation;
-use crate::taught::{self, TaughtError};
+use crate::taught;
 use crate::trim::trim;
 use shm_layout::control::{Assignment, FromWorker, InferAssignment, ModelInfo};
 use shm_layout::demand::Demand;
-use shm_layout::exit::ExitReason;
 use shm_layout::prediction::{HANDS_MAX, PredictionSlot};
 use shm_layout::prediction_slot::Published;
 use shm_layout::process_table::{Counter, Stage};
@@ -243,19 +242,13 @@ fn prediction(worker: &Worker, model: &ModelSet, taken: &Taken, outcome: Outcome
 }
 
 fn load(work: &InferAssignment) -> Result<Pipeline, WorkerFailure> {
-    let unusable = |error: ModelError| {
-        WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
-    };
-    let wrong = |error: TaughtError| {
-        WorkerFailure::new(ExitReason::Config, error.to_string()).hint(error.hint())
-    };
-    let manifest = locate::manifest_path(work.manifest.as_deref()).map_err(unusable)?;
-    let opened = ModelSet::open_with(&manifest, &work.profile, &work.gestures);
-    let mut model = opened.map_err(unusable)?;
-    taught::join(&mut model, &work.taught).map_err(wrong)?;
-    let engine = Engine::of(work.backend, work.onnxruntime_library.as_deref()).map_err(unusable)?;
+    let manifest = locate::manifest_path(work.manifest.as_deref())?;
+    let mut model = ModelSet::open_with(&manifest, &work.profile, &work.gestures)?;
+    taught::join(&mut model, &work.taught)?;
+    let engine = Engine::of(work.backend, work.onnxruntime_library.as_deref())?;
     tracing::info!("{engine} runs the networks");
-    Pipeline::load_on(engine, model, work.max_hands.clamp(1, HANDS_MAX)).map_err(unusable)
+    let hands_max = work.max_hands.clamp(1, HANDS_MAX);
+    Ok(Pipeline::load_on(engine, model, hands_max)?)
 }
 
 fn model_info(model: &ModelSet) -> ModelInfo {

@@ -7,11 +7,12 @@
     reason = "an allocator that counts; see the inventory in shm-layout/README.md"
 )]
 
+use infer_worker::agree::prediction;
 use infer_worker::hand::identity;
 use infer_worker::image::mjpeg::Clip;
 use infer_worker::model::ModelSet;
-use infer_worker::pipeline::{Outcome, Pipeline};
-use shm_layout::{Generation, MonotonicNs, Prediction, Sequence};
+use infer_worker::pipeline::Pipeline;
+use shm_layout::Prediction;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -89,27 +90,6 @@ fn round(pipeline: &mut Pipeline, clip: &[u8]) -> BTreeMap<Kind, Taken> {
         previous = Some(now);
     }
     taken
-}
-
-fn prediction(sequence: u64, outcome: Outcome) -> Prediction {
-    let never = MonotonicNs(0);
-    Prediction {
-        scene: None,
-        sequence: Sequence(sequence),
-        generation: Generation(0),
-        capture: never,
-        capture_wall_us: 0,
-        publish: never,
-        take: never,
-        done: never,
-        width_px: outcome.frame.width_px as u32,
-        height_px: outcome.frame.height_px as u32,
-        model: [0; 32],
-        detected: outcome.detected,
-        looks: outcome.looks,
-        hands: outcome.hands,
-        lost: Vec::new(),
-    }
 }
 
 /// Most calls for a hand: tract's plan of the two gesture networks makes a tensor for each of its 110

@@ -6,7 +6,7 @@ mod graphs;
 use graphs::{case, graph, noise, sizes};
 use infer_worker::kernels::{KernelSet, Kernels};
 use infer_worker::model::network::Port;
-use infer_worker::model::{self, Engine, ModelSet, Step, fused};
+use infer_worker::model::{Engine, Loader, ModelSet, Network, Step, fused};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,6 +64,11 @@ fn models() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/manifest.toml")
 }
 
+fn load(model: &ModelSet, engine: Engine) -> [Box<dyn Network>; 4] {
+    let loader = Loader::new(engine);
+    Step::ALL.map(|step| loader.step(model, step).expect("loads"))
+}
+
 /// Goal: the networks of the release run on our operators as a whole, and say what tract says.
 /// Method: the same noise into each, all outputs compared, on every set.
 #[test]
@@ -84,9 +89,9 @@ fn networks_of_the_release_are_known_and_right() {
                 );
             }
         }
-        let mut plain = model::load(&model, Engine::Plain).expect("plain");
+        let mut plain = load(&model, Engine::Plain);
         for engine in Engine::all() {
-            let mut networks = model::load(&model, engine).expect("loads");
+            let mut networks = load(&model, engine);
             for step in [Step::PalmDetection, Step::HandLandmark] {
                 let (ours, theirs) = (&mut networks[step as usize], &mut plain[step as usize]);
                 // The second run uses memory that the first has filled.
@@ -170,8 +175,8 @@ fn an_unknown_graph_runs_on_tract_with_one_line_in_the_log() {
 
     let model = ModelSet::open(&manifest, "lite").expect("manifest");
     let count = Arc::new(AtomicUsize::new(0));
-    let load = || model::load(&model, Engine::best()).expect("loads all the same");
-    let mut networks = tracing::subscriber::with_default(Warnings(Arc::clone(&count)), load);
+    let loads = || load(&model, Engine::best());
+    let mut networks = tracing::subscriber::with_default(Warnings(Arc::clone(&count)), loads);
     assert_eq!(count.load(Ordering::SeqCst), 1);
     networks[Step::HandLandmark as usize].run().expect("runs");
     assert_eq!(networks[Step::HandLandmark as usize].output(0).len(), 63);

@@ -5,7 +5,7 @@
 //! `tests/it/config.rs`, which need no library.
 #![cfg(feature = "onnxruntime")]
 
-use infer_worker::model::{self, Engine, ModelSet, Network, Step};
+use infer_worker::model::{Engine, Loader, ModelSet, Network, Step};
 use infer_worker::pipeline::Pipeline;
 use shm_layout::control::Backend;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,11 @@ fn onnxruntime() -> Engine {
 fn open(profile: &str, gestures: &str) -> ModelSet {
     let manifest = project("models/manifest.toml");
     ModelSet::open_with(&manifest, profile, gestures).expect("manifest")
+}
+
+fn load(model: &ModelSet, engine: Engine) -> [Box<dyn Network>; 4] {
+    let loader = Loader::new(engine);
+    Step::ALL.map(|step| loader.step(model, step).expect("loads"))
 }
 
 /// Values from 0 to 1 that look like noise and are the same every time.
@@ -65,8 +70,8 @@ fn apart(ours: &mut dyn Network, theirs: &mut dyn Network, ports: [usize; 2], se
 fn networks_compute_what_tract_computes() {
     for (profile, gestures) in [("full", "canned"), ("lite", "wigwag")] {
         let model = open(profile, gestures);
-        let mut plain = model::load(&model, Engine::Plain).expect("tract");
-        let mut other = model::load(&model, onnxruntime()).expect("onnxruntime");
+        let mut plain = load(&model, Engine::Plain);
+        let mut other = load(&model, onnxruntime());
         for step in Step::ALL {
             let file = model.network(step);
             let ports = [file.inputs.len(), file.outputs.len()];
@@ -90,7 +95,7 @@ fn networks_run_on_the_thread_that_asks() {
             .count()
     };
     let before = threads();
-    let mut networks = model::load(&open("lite", "canned"), onnxruntime()).expect("onnxruntime");
+    let mut networks = load(&open("lite", "canned"), onnxruntime());
     networks[0].run().expect("run");
     assert_eq!(threads(), before);
 }
@@ -123,4 +128,39 @@ fn clip_shows_the_same_hands() {
         }
     }
     assert!(hands > 10, "{hands}");
+}
+
+/// Goal: a user's own network says the same on either backend, over frames and over hands.
+/// Method: both examples over every tenth frame of the demo clip.
+#[test]
+fn own_networks_say_the_same() {
+    let clip =
+        std::fs::read(project("capture-worker/demo/demo-640x480-15fps.mjpeg")).expect("clip");
+    for example in ["manifest.toml", "hand.toml"] {
+        let load = |engine| {
+            let manifest = project("models/example").join(example);
+            let model = ModelSet::open(&manifest, "full").expect("manifest");
+            infer_worker::model::check(&model, engine).expect("it can be used");
+            Pipeline::load_on(engine, model, 2).expect("load")
+        };
+        let (mut tract, mut other) = (load(Engine::best()), load(onnxruntime()));
+        let mut labels = std::collections::BTreeSet::new();
+        for frame in infer_worker::image::mjpeg::Clip::new(&clip).step_by(10) {
+            let look = |pipeline: &mut Pipeline| {
+                pipeline.load_jpeg(frame, None, 1).expect("frame");
+                let outcome = pipeline.recognize().expect("recognised");
+                let scene = outcome.scene.map(|scene| (scene.gesture, scene.score));
+                let hands = outcome.hands.iter().map(|hand| (hand.gesture, hand.score));
+                scene.into_iter().chain(hands).collect::<Vec<_>>()
+            };
+            let (expected, found) = (look(&mut tract), look(&mut other));
+            assert_eq!(found.len(), expected.len(), "{example}");
+            for (found, expected) in found.iter().zip(&expected) {
+                assert_eq!(found.0, expected.0, "{example}");
+                assert!((found.1 - expected.1).abs() < 1e-3, "{example}");
+                labels.insert(found.0.to_string());
+            }
+        }
+        assert!(labels.len() > 5, "{example}: {labels:?}");
+    }
 }

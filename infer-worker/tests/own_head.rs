@@ -2,7 +2,7 @@
 //! the demo clip.
 
 use infer_worker::eval::{self, How};
-use infer_worker::model::{self, Engine, ModelSet};
+use infer_worker::model::{Engine, Loader, ModelSet, Step};
 use infer_worker::pipeline::Pipeline;
 use serde::Deserialize;
 use shm_layout::control::SteadySettings;
@@ -35,7 +35,9 @@ fn the_head_says_in_tract_what_it_says_in_onnx_runtime() {
     let text = std::fs::read_to_string(project("infer-worker/tests/data/own_head.json"));
     let hands: Vec<Checked> = serde_json::from_str(&text.expect("data")).expect("JSON");
     let model = model("wigwag");
-    let [_, _, mut embedder, mut head] = model::load(&model, Engine::best()).expect("load");
+    let loader = Loader::new(Engine::best());
+    let load = |step| loader.step(&model, step).expect("load");
+    let (mut embedder, mut head) = (load(Step::GestureEmbedder), load(Step::GestureClassifier));
     let mut seen = Vec::new();
     for checked in &hands {
         let inputs = [&checked.hand[..], &[checked.right], &checked.world[..]];

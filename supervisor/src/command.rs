@@ -16,9 +16,7 @@ use crate::status::to_text;
 use crate::teach;
 use crate::units::Outcome;
 use serde::Serialize;
-use shm_layout::control::{
-    Backend, BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange,
-};
+use shm_layout::control::{BoxState, BoxStatus, ReloadState, ReloadStatus, Role, UnitChange};
 use shm_layout::exit::ExitReason;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
@@ -289,12 +287,7 @@ fn outcome(instance: &Instance, unit: &str, generation: u64) -> Result<Outcome, 
 
 fn check_config(instance: &Instance, options: &Options) -> Result<(), Failure> {
     let loaded = config::load(options)?;
-    // These are of this machine, not of the release: whether they can be used is known here only.
-    let infer = &loaded.config.infer;
-    let is_own = infer.backend != Backend::Tract || !infer.manifest.as_os_str().is_empty();
-    if is_own || teach::is_any(infer, instance) {
-        ModelCheck::start(&Siblings::find()?, &loaded.config, instance)?.finish()?;
-    }
+    ModelCheck::start(&Siblings::find()?, &loaded.config, instance)?.finish()?;
     let mut text = to_toml(&loaded.settings);
     if loaded.config.sources.is_empty() {
         text = format!("# No source: the first camera, else the built-in demo clip.\n{text}");

@@ -4,9 +4,9 @@
 //! line of JSON answers; a `stop` connection then stays open until the supervisor is gone. Each
 //! connection has a thread, and there are few of them; the main loop answers.
 
+use crate::config::Infer;
 use crate::event::Event;
 use crate::failure::Failure;
-use crate::teach::Models;
 use crate::units::Outcome;
 use serde::{Deserialize, Serialize};
 use shm_layout::control::BoxStatus;
@@ -72,7 +72,7 @@ pub enum Reply {
         number: u64,
     },
     /// To [`Request::Models`].
-    Models(Models),
+    Models(Infer),
     /// To [`Request::Outcome`].
     Outcome(Outcome),
     /// The request cannot be fulfilled.

@@ -14,7 +14,6 @@ use crate::failure::Failure;
 use crate::instance::Instance;
 use crate::probe::model_arguments;
 use crate::siblings::Siblings;
-use serde::{Deserialize, Serialize};
 use shm_layout::control::{BoxStatus, Role, SourceState, SourceStatus};
 use shm_layout::exit::ExitReason;
 use shm_layout::segment::SegmentName;
@@ -34,52 +33,16 @@ pub fn folder(infer: &Infer, instance: &Instance) -> PathBuf {
     state.unwrap_or_default()
 }
 
-/// Whether anything was taught, usable or not.
+/// What a running box runs its models with, for whoever teaches it: with paths that hold everywhere.
 #[must_use]
-pub fn is_any(infer: &Infer, instance: &Instance) -> bool {
-    let files = std::fs::read_dir(folder(infer, instance))
-        .into_iter()
-        .flatten();
-    let mut files = files.flatten().map(|entry| entry.path());
-    files.any(|path| path.extension().is_some_and(|end| end == "json"))
-}
-
-/// What a running box says of its models, for whoever teaches it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Models {
-    profile: String,
-    gestures: String,
-    manifest: PathBuf,
-    taught: PathBuf,
-    max_hands: u32,
-}
-
-impl Models {
-    /// Those of a configuration, with paths that hold everywhere.
-    #[must_use]
-    pub fn of(infer: &Infer, instance: &Instance) -> Self {
-        let anywhere = |path: &Path| absolute(path).unwrap_or_else(|_| path.to_owned());
-        Self {
-            profile: infer.profile.clone(),
-            gestures: infer.gestures.clone(),
-            // An empty path stays empty.
-            manifest: anywhere(&infer.manifest),
-            taught: anywhere(&folder(infer, instance)),
-            max_hands: infer.max_hands,
-        }
-    }
-}
-
-impl From<Models> for Infer {
-    fn from(models: Models) -> Self {
-        Self {
-            profile: models.profile,
-            gestures: models.gestures,
-            manifest: models.manifest,
-            taught: models.taught,
-            max_hands: models.max_hands,
-            ..Self::default()
-        }
+pub fn told(infer: &Infer, instance: &Instance) -> Infer {
+    let anywhere = |path: &Path| absolute(path).unwrap_or_else(|_| path.to_owned());
+    Infer {
+        // An empty path stays empty.
+        manifest: anywhere(&infer.manifest),
+        onnxruntime_library: anywhere(&infer.onnxruntime_library),
+        taught: anywhere(&folder(infer, instance)),
+        ..infer.clone()
     }
 }
 
@@ -87,13 +50,13 @@ impl From<Models> for Infer {
 /// box; else those of a box without a file. Whether a box runs.
 fn meant(instance: &Instance, file: Option<PathBuf>) -> Result<(Infer, bool), Failure> {
     let answer = match question(instance, &Request::Models) {
-        Ok((Reply::Models(models), _)) => Some(models),
+        Ok((Reply::Models(infer), _)) => Some(infer),
         Ok(_) | Err(Failure::NotRunning { .. }) => None,
         Err(failure) => return Err(failure),
     };
     let is_running = answer.is_some();
     match answer.filter(|_| file.is_none()) {
-        Some(models) => Ok((models.into(), is_running)),
+        Some(infer) => Ok((infer, is_running)),
         None => {
             let options = Options {
                 file,
@@ -265,5 +228,41 @@ fn refused(said: String, advice: Option<String>) -> Failure {
         said,
         advice,
         code: ExitReason::Unavailable as i32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shm_layout::control::Backend;
+
+    /// Goal: a gesture is learnt from what the box's own networks see, whatever runs them and wherever
+    /// the command is called.
+    #[test]
+    fn a_box_tells_all_that_runs_its_models_with_paths_that_hold_everywhere() {
+        let infer = Infer {
+            profile: "lite".to_owned(),
+            gestures: "wigwag".to_owned(),
+            manifest: "own/manifest.toml".into(),
+            backend: Backend::OnnxRuntime,
+            onnxruntime_library: "libonnxruntime.so".into(),
+            taught: "gestures".into(),
+            max_hands: 4,
+            ..Infer::default()
+        };
+        let instance: Instance = "told".parse().expect("a name");
+        let told = told(&infer, &instance);
+        let here = std::env::current_dir().expect("a folder");
+        let anywhere = Infer {
+            manifest: here.join("own/manifest.toml"),
+            onnxruntime_library: here.join("libonnxruntime.so"),
+            taught: here.join("gestures"),
+            ..infer
+        };
+        assert_eq!(told, anywhere);
+
+        let reply = serde_json::to_string(&Reply::Models(told)).expect("JSON");
+        let read: Reply = serde_json::from_str(&reply).expect("the same");
+        assert_eq!(read, Reply::Models(anywhere));
     }
 }

@@ -116,8 +116,9 @@ fn answer(hand: &Hand, prediction: &Prediction) -> Answer {
     }
 }
 
-/// What the prediction slot would hold for the next frame.
-pub(crate) fn prediction(sequence: u64, outcome: Outcome) -> Prediction {
+/// What the prediction slot would hold of a frame; its times are 0.
+#[must_use]
+pub fn prediction(sequence: u64, outcome: Outcome) -> Prediction {
     Prediction {
         sequence: Sequence(sequence),
         generation: Generation(0),

@@ -14,7 +14,7 @@ pub mod scores;
 use crate::hand::Landmarks;
 use crate::image::{Denominator, Picture, Size};
 use crate::model::classifier::{Classifier, Sees};
-use crate::model::{self, Engine, ModelError, Network, RunError};
+use crate::model::{Loader, ModelError, Network, RunError};
 use prepare::Preparer;
 use scores::{Answer, answer, contradiction};
 
@@ -35,8 +35,8 @@ impl ImageClassifier {
     /// # Errors
     /// [`ModelError`] when the file is missing, damaged, of other shapes than the manifest says, or
     /// cannot be run; or when its values are not what the manifest says.
-    pub fn load(described: &Classifier, engine: Engine) -> Result<Self, ModelError> {
-        let network = model::load_classifier(&described.file, engine)?;
+    pub fn load(described: &Classifier, loader: &Loader) -> Result<Self, ModelError> {
+        let network = loader.classifier(&described.file)?;
         let preparer = Preparer::new(described.form.clone());
         let mut classifier = Self {
             described: described.clone(),

@@ -99,13 +99,13 @@ impl Folder {
             clips: Vec::new(),
         };
         folder.clips.extend(clip_in(path)?);
-        for inner in entries(path)?.into_iter().filter(|entry| entry.is_dir()) {
+        let listed = entries(path).map_err(|cause| unreadable(path, cause))?;
+        for inner in listed.into_iter().filter(|entry| entry.is_dir()) {
             if let Some(clip) = clip_in(&inner)? {
                 folder.clips.push(clip);
                 continue;
             }
-            let mut pictures = entries(&inner)?;
-            pictures.retain(|file| has_extension(file, &["jpg", "jpeg", "png"]));
+            let pictures = pictures(&inner).map_err(|cause| unreadable(&inner, cause))?;
             let name = inner.file_name().unwrap_or_default().to_string_lossy();
             let name = name.into_owned();
             if !pictures.is_empty() {
@@ -135,7 +135,7 @@ fn clip_in(folder: &Path) -> Result<Option<LabelledClip>, FolderError> {
     if !path.is_file() {
         return Ok(None);
     }
-    let mut clips = entries(folder)?;
+    let mut clips = entries(folder).map_err(|cause| unreadable(folder, cause))?;
     clips.retain(|file| has_extension(file, &["mjpeg", "mjpg"]));
     let [clip] = clips.as_slice() else {
         let (folder, found) = (folder.to_owned(), clips.len());
@@ -150,17 +150,20 @@ fn clip_in(folder: &Path) -> Result<Option<LabelledClip>, FolderError> {
     }))
 }
 
+/// The JPEG and PNG files in a folder, by name.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn pictures(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut pictures = entries(folder)?;
+    pictures.retain(|file| has_extension(file, &["jpg", "jpeg", "png"]));
+    Ok(pictures)
+}
+
 /// What lies in a folder, by name.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
-    let unreadable = |cause| FolderError::Read {
-        path: folder.to_owned(),
-        cause,
-    };
-    let listed = std::fs::read_dir(folder).map_err(unreadable)?;
-    let paths: Result<Vec<PathBuf>, _> = listed
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect();
-    let mut paths = paths.map_err(unreadable)?;
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let listed = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths: Vec<PathBuf> = listed.collect::<io::Result<_>>()?;
     paths.sort();
     Ok(paths)
 }
@@ -173,14 +176,16 @@ fn has_extension(path: &Path, known: &[&str]) -> bool {
 }
 
 fn read(path: &Path, most: u64) -> Result<Vec<u8>, FolderError> {
-    let unreadable = |cause| FolderError::Read {
-        path: path.to_owned(),
-        cause,
-    };
+    let unreadable = |cause| unreadable(path, cause);
     let found = std::fs::metadata(path).map_err(unreadable)?.len();
     if found > most {
         let path = path.to_owned();
         return Err(FolderError::Size { path, found, most });
     }
     std::fs::read(path).map_err(unreadable)
+}
+
+fn unreadable(path: &Path, cause: io::Error) -> FolderError {
+    let path = path.to_owned();
+    FolderError::Read { path, cause }
 }

@@ -20,7 +20,7 @@ pub mod told;
 use crate::agree::cpu_time;
 use crate::model::RunError;
 use crate::pipeline::Pipeline;
-use crate::predict::FILE_BYTES_MAX;
+use crate::predict::load_picture;
 use clips::ClipReport;
 use folder::{Folder, FolderError};
 use shm_layout::Hand;
@@ -127,19 +127,6 @@ pub fn run(pipeline: &mut Pipeline, path: &Path, how: &How) -> Result<Report, Ev
 /// Milliseconds of CPU since `started`.
 fn since(started: std::time::Duration) -> f32 {
     cpu_time().saturating_sub(started).as_secs_f32() * 1e3
-}
-
-fn load_picture(pipeline: &mut Pipeline, path: &Path, margin: f32) -> Result<(), String> {
-    let length = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if length.len() > FILE_BYTES_MAX {
-        return Err(format!(
-            "file of {} bytes (expected at most {FILE_BYTES_MAX})",
-            length.len()
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let loaded = pipeline.load_file_with_margin(&bytes, margin);
-    loaded.map_err(|error| error.to_string())
 }
 
 /// What is shown: by the frame as a whole, if the model says so, else by a hand.

@@ -1,5 +1,7 @@
 //! Why a model cannot be used; every text names the file, what was expected and what was found.
 
+use shm_layout::exit::ExitReason;
+use shm_layout::worker::WorkerFailure;
 use std::path::PathBuf;
 
 /// Why a model cannot be used.
@@ -134,6 +136,13 @@ impl ModelError {
                 "install ONNX Runtime 1.17 or newer and name its libonnxruntime.so in infer.onnxruntime_library or in ORT_DYLIB_PATH, or set infer.backend = \"tract\""
             }
         }
+    }
+}
+
+/// A worker that gets it cannot be started with the same configuration.
+impl From<ModelError> for WorkerFailure {
+    fn from(error: ModelError) -> Self {
+        Self::new(ExitReason::Config, error.to_string()).hint(error.hint())
     }
 }
 

@@ -27,7 +27,7 @@ mod tract;
 
 pub use engine::Engine;
 pub use error::ModelError;
-pub use load::{check, load, load_classifier};
+pub use load::{Loader, check};
 pub use manifest::ModelSet;
 pub use network::{Network, RunError, Step};
 

@@ -9,16 +9,17 @@ use super::error::TaughtError;
 use super::features::{COORDINATES, Shape};
 use super::file::{SAMPLES_MIN, rounded};
 use super::is_side;
+use crate::eval::folder;
 use crate::fractions::to_pixels;
 use crate::hand::gesture::normalise;
 use crate::image::Size;
 use crate::pipeline::Pipeline;
-use crate::predict::FILE_BYTES_MAX;
+use crate::predict::load_picture;
 use shm_layout::control::HandSide;
 use shm_layout::segment::{Access, Segment, SegmentName};
 use shm_layout::{Hand, MonotonicNs, Prediction};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a box may tell nothing before that is an error.
@@ -238,29 +239,14 @@ pub fn pictures(
         path: folder.to_owned(),
         what,
     };
-    let entries = std::fs::read_dir(folder);
-    let entries = entries.map_err(|error| unusable(format!("no pictures: {error}")))?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    files.retain(|file| {
-        let end = file
-            .extension()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .to_lowercase();
-        ["jpg", "jpeg", "png"].contains(&end.as_str())
-    });
-    files.sort();
+    let files = folder::pictures(folder);
+    let files = files.map_err(|error| unusable(format!("no pictures: {error}")))?;
     if files.is_empty() {
         return Err(unusable("no pictures".to_owned()));
     }
     let mut bad = Vec::new();
     for file in files {
-        match read(&file).and_then(|bytes| {
-            let loaded = pipeline.load_file_with_margin(&bytes, margin);
-            loaded.map_err(|error| error.to_string())
-        }) {
+        match load_picture(pipeline, &file, margin) {
             Ok(()) => {
                 let outcome = pipeline.recognize()?;
                 collector.add(&outcome.hands, outcome.frame);
@@ -269,18 +255,6 @@ pub fn pictures(
         }
     }
     Ok(bad)
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, String> {
-    let length = std::fs::metadata(file)
-        .map_err(|error| error.to_string())?
-        .len();
-    if length > FILE_BYTES_MAX {
-        return Err(format!(
-            "file of {length} bytes (expected at most {FILE_BYTES_MAX})"
-        ));
-    }
-    std::fs::read(file).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use super::GESTURES_MAX;
 use super::file::{FILE_BYTES_MAX, SAMPLES_MIN};
 use crate::model::RunError;
+use shm_layout::exit::ExitReason;
 use shm_layout::prediction::LABEL_BYTES_MAX;
+use shm_layout::worker::WorkerFailure;
 use std::io;
 use std::path::PathBuf;
 
@@ -202,5 +204,12 @@ impl TaughtError {
                 | Self::Known { .. }
                 | Self::Unusable { .. }
         )
+    }
+}
+
+/// A worker that gets it cannot be started with the same configuration.
+impl From<TaughtError> for WorkerFailure {
+    fn from(error: TaughtError) -> Self {
+        Self::new(ExitReason::Config, error.to_string()).hint(error.hint())
     }
 }

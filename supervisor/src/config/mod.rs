@@ -32,6 +32,7 @@ pub(crate) use source::is_name;
 pub use source::{DEMO_NAME, NAME_LEN_MAX, SourceConfig, SourceSpec};
 pub use tls_keys::is_host_name;
 
+use serde::{Deserialize, Serialize};
 use shm_layout::control::{AccessEntry, Backend, Permissions, SteadySettings};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -66,7 +67,7 @@ pub struct Config {
 }
 
 /// `[infer]`: how hands are recognised.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Infer {
     /// Number of infer-workers; 0 = half of the cores, at least 1, at most [`WORKERS_AUTO_MAX`].
     pub workers: u32,

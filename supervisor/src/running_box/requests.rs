@@ -5,7 +5,7 @@
 
 use super::RunningBox;
 use crate::control_socket::{Reply, Request};
-use crate::teach::Models;
+use crate::teach;
 use shm_layout::MonotonicNs;
 use shm_layout::control::{BoxOrder, EndedSession};
 
@@ -16,7 +16,7 @@ impl RunningBox<'_> {
             Request::Models => {
                 let reloader = &self.reloader;
                 let infer = &reloader.setup().config.infer;
-                Reply::Models(Models::of(infer, reloader.instance()))
+                Reply::Models(teach::told(infer, reloader.instance()))
             }
             Request::Stop => {
                 self.begin_drain();

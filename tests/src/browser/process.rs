@@ -70,7 +70,10 @@ impl BrowserProcess {
             .map_err(|source| io("make a profile in", &std::env::temp_dir(), source))?;
         let mut data_dir = OsString::from("--user-data-dir=");
         data_dir.push(profile.path());
-        let child = Command::new(&program)
+        // If this test process dies, the browser goes with it.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(&program)
             .arg(data_dir)
             .args(more)
             .args(FLAGS)

@@ -6,7 +6,7 @@ mode: palms are looked for in every picture) is built from the same networks. Th
 the largest, and the labels that are right for a class are those of the evaluation.
 
   supervisor eval --json --margin 1 FOLDER >ours.json
-  models/beside_mediapipe.py --wheel mediapipe_model_maker-0.1.0-py3-none-any.whl \
+  models/accuracy_beside_mediapipe.py --wheel mediapipe_model_maker-0.1.0-py3-none-any.whl \
       --margin 1 --ours ours.json FOLDER
 
 Needs mediapipe 0.10.21 and python3-opencv; tests/bench/beside_mediapipe.py says where the wheel is.
