@@ -238,6 +238,21 @@ fn a_network_of_no_numbers_is_refused() {
     );
 }
 
+/// Goal: a network whose labels each stand for themselves can say that none of them is shown.
+/// Method: the example with every label meaning something, and a network that is sure of none.
+#[test]
+fn a_network_without_a_label_for_nothing_gets_one() {
+    let own = Own::new();
+    own.edit("manifest.toml", "\"softmax\"\n", "\"sigmoid\"\n");
+    own.edit("manifest.toml", "\"None\",", "\"Fist\",");
+    let model = ModelSet::open(&own.path("manifest.toml"), "full").expect("manifest");
+    assert_eq!(
+        model.labels.last().map(|label| label.as_str()),
+        Some("None")
+    );
+    assert_eq!(model.classifier.and_then(|own| own.no_gesture), Some(8));
+}
+
 /// Goal: from an ONNX file to a manifest that works, with nothing to be looked up but the labels.
 #[test]
 fn a_printed_manifest_lacks_nothing_but_the_labels() {

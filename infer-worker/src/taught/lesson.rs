@@ -203,7 +203,7 @@ impl Lessons {
             let variants = other.hands.iter().map(Vec::len).sum::<usize>();
             let weight = 2.0 * OTHER_HANDS / variants.max(1) as f64;
             for (index, hands) in other.hands.iter().enumerate() {
-                if stays(index, other.hands.len()) && can_meet(it.side, other.side) {
+                if stays(index, other.hands.len()) {
                     push(&mut rows, hands, false, weight);
                 }
             }
@@ -235,7 +235,8 @@ impl Lessons {
 }
 
 /// Whether a hand may show either of two gestures.
-fn can_meet(a: HandSide, b: HandSide) -> bool {
+#[must_use]
+pub fn can_meet(a: HandSide, b: HandSide) -> bool {
     [0.0, 1.0]
         .iter()
         .any(|right| is_side(a, *right) && is_side(b, *right))
@@ -248,15 +249,12 @@ pub fn in_part((part, parts): Part, index: usize, count: usize) -> bool {
     index * parts / count.max(1) == part
 }
 
-/// All examples but one, and that one.
+/// The other examples that a hand may show instead of one, and that one.
 #[must_use]
 pub fn apart(examples: &[Example], index: usize) -> (Vec<&Example>, &Example) {
-    let others = examples
-        .iter()
-        .enumerate()
-        .filter(|(other, _)| *other != index);
-    (
-        others.map(|(_, example)| example).collect(),
-        &examples[index],
-    )
+    let it = &examples[index];
+    let others = examples.iter().enumerate();
+    let others =
+        others.filter(|(other, example)| *other != index && can_meet(it.side, example.side));
+    (others.map(|(_, example)| example).collect(), it)
 }

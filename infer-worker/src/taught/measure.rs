@@ -7,7 +7,7 @@ use super::SCORE_MIN;
 use super::error::TaughtError;
 use super::features::Features;
 use super::fit::Classifier;
-use super::lesson::{Example, Kind, Lessons, in_part};
+use super::lesson::{Example, Kind, Lessons, can_meet, in_part};
 use serde::Serialize;
 
 /// Parts that everything is cut into.
@@ -160,7 +160,7 @@ fn given(
     let it = &examples[index];
     let mut given = Vec::new();
     for (number, other) in examples.iter().enumerate() {
-        if number == index {
+        if number == index || !can_meet(it.side, other.side) {
             continue;
         }
         let (beside, _) = super::lesson::apart(examples, number);

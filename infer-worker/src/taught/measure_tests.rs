@@ -89,6 +89,61 @@ fn a_pose_that_was_taught_before_is_said_to_overlap() {
 }
 
 #[test]
+fn a_pose_may_mean_one_thing_with_the_left_hand_and_another_with_the_right() {
+    let of = |side: HandSide| Samples {
+        side,
+        ..samples(side.word(), bundled("rock"))
+    };
+    let found = measured(&[of(HandSide::Left), of(HandSide::Right)]).expect("one gesture");
+    assert!(found.recall > 0.9, "{found:?}");
+    assert_eq!(found.verdict(), Verdict::Good);
+}
+
+#[test]
+fn a_verdict_says_the_worst() {
+    let good = Measure {
+        samples: 15,
+        recall: 1.0,
+        nothing: 0.0,
+        others: Vec::new(),
+        given: vec![("near".to_owned(), 0.01)],
+    };
+    let verdict = |change: fn(&mut Measure)| {
+        let mut measure = good.clone();
+        change(&mut measure);
+        measure.verdict()
+    };
+    assert_eq!(verdict(|_| {}), Verdict::Good);
+    assert_eq!(verdict(|m| m.recall = 0.8), Verdict::Unsure);
+    assert_eq!(
+        verdict(|m| (m.recall, m.nothing) = (0.8, 0.02)),
+        Verdict::Loose
+    );
+    let overlaps = |m: &mut Measure| {
+        m.nothing = 0.02;
+        m.given = vec![("its".to_owned(), 0.3)];
+        for (name, is_known) in [("Victory", true), ("peace", false)] {
+            let taken = 0.9;
+            m.others.push(Taken {
+                taken,
+                ..super::taken(name, is_known, false)
+            });
+        }
+    };
+    let both = ["Victory", "its"].map(str::to_owned).to_vec();
+    assert_eq!(verdict(overlaps), Verdict::Overlaps(both));
+}
+
+/// Goal: no praise for what was only learnt by heart.
+/// Method: the last fifth of the samples is another pose, which the first four do not teach.
+#[test]
+fn hands_are_known_again_by_what_the_others_taught() {
+    let two = [&bundled("rock")[..40], &bundled("ok")[..10]].concat();
+    let found = measured(&[samples("two", two)]).expect("mostly one gesture");
+    assert!((0.7..0.85).contains(&found.recall), "{found:?}");
+}
+
+#[test]
 fn hands_of_all_kinds_are_no_gesture() {
     let mut all: Vec<Shape> = Vec::new();
     for class in ["none", "fist", "palm", "like", "dislike"] {

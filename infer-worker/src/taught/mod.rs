@@ -194,4 +194,52 @@ mod tests {
                 .is_none()
         );
     }
+
+    fn model(gestures: &str) -> ModelSet {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/manifest.toml");
+        ModelSet::open_with(&manifest, "lite", gestures).expect("manifest")
+    }
+
+    #[test]
+    fn weights_that_are_none_and_names_of_the_model_are_not_joined() {
+        let any = HandSide::Any;
+        let short = TaughtGesture {
+            weights: vec![0.0; FEATURES - 1],
+            ..gesture("mine", 0.0, any)
+        };
+        let cases = [
+            (short, "its weights are damaged"),
+            (gesture("mine", f32::NAN, any), "its weights are damaged"),
+            (gesture("a\nb", 0.0, any), "it is no label"),
+            (gesture("Victory", 0.0, any), "the model has a gesture"),
+        ];
+        for (wrong, why) in cases {
+            let mut model = model("canned");
+            let error = join(&mut model, &[wrong]).expect_err("unusable");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+
+    /// Goal: who changes to a set of gestures that has what was taught is told so.
+    #[test]
+    fn gesture_that_another_set_has_is_refused_with_that_set() {
+        let folder = tempfile::tempdir().expect("folder");
+        let samples = file::Samples {
+            name: "Call".to_owned(),
+            side: HandSide::Any,
+            sessions: vec![file::Session {
+                from: "a test".to_owned(),
+                samples: file::SAMPLES_MIN,
+            }],
+            hands: vec![[0.25; features::COORDINATES]; file::SAMPLES_MIN],
+        };
+        folder::write(folder.path(), &samples).expect("written");
+        load(&mut model("canned"), folder.path()).expect("it has no such gesture");
+        let error = load(&mut model("wigwag"), folder.path()).expect_err("it has");
+        let text = error.to_string();
+        assert!(
+            text.contains("`Call`") && text.contains("its own gesture `call`"),
+            "{text}"
+        );
+    }
 }
