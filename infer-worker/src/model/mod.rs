@@ -6,9 +6,9 @@
 //! - [`network`] is what a step of the recogniser expects of its network, and how it runs one;
 //! - `tract` runs networks with tract, on its own operators or on those of [`fused`];
 //! - [`onnxruntime`] runs them with ONNX Runtime, if that is asked for;
-//! - [`engine`] names what runs them, [`load`] loads them for it; [`locate`] finds the model folder.
+//! - [`engine`] names what runs them, [`Loader`] loads them for it; [`locate`] finds the model folder.
 //!
-//! Neighbours: `recognizer` gets four loaded networks, `classifier` one; the supervisor's start asks through
+//! Neighbours: `recognizer` and `classifier` get loaded networks; the supervisor's start asks through
 //! `check-model`. Every check happens here, before the first frame, never per frame.
 
 mod check;
