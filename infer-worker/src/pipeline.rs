@@ -42,14 +42,13 @@ enum Sight {
 }
 
 impl Sight {
-    fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
-        match &model.classifier {
-            Some(own) if !model.sees_hands() => Ok(Self::Frame(Box::new(ImageClassifier::load(
-                own,
-                &Loader::new(engine),
-            )?))),
-            _ => Ok(Self::Hands(Box::new(Recognizer::load(model, engine)?))),
-        }
+    fn load(model: &ModelSet, loader: &Loader) -> Result<Self, ModelError> {
+        Ok(match &model.classifier {
+            Some(own) if !model.sees_hands() => {
+                Self::Frame(Box::new(ImageClassifier::load(own, loader)?))
+            }
+            _ => Self::Hands(Box::new(Recognizer::load(model, loader)?)),
+        })
     }
 }
 
@@ -80,7 +79,7 @@ impl Pipeline {
     /// As [`load`](Self::load).
     pub fn load_on(engine: Engine, model: ModelSet, hands_max: usize) -> Result<Self, ModelError> {
         Ok(Self {
-            sight: Sight::load(&model, engine)?,
+            sight: Sight::load(&model, &Loader::new(engine))?,
             model,
             hands_max,
             picture: Picture::default(),

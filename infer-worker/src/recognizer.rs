@@ -10,7 +10,7 @@ use crate::hand::palm::PalmDecoder;
 use crate::hand::region::Region;
 use crate::hand::{FoundHand, gesture, landmark, palm, tracker};
 use crate::image::Picture;
-use crate::model::{Engine, Loader, ModelError, ModelSet, Network, RunError, Step};
+use crate::model::{Loader, ModelError, ModelSet, Network, RunError, Step};
 use crate::taught::Taught;
 use crate::taught::features::{COORDINATES, Shape};
 
@@ -42,7 +42,7 @@ enum Head {
 }
 
 impl Head {
-    fn load(loader: &Loader, model: &ModelSet) -> Result<Self, ModelError> {
+    fn load(model: &ModelSet, loader: &Loader) -> Result<Self, ModelError> {
         Ok(match &model.classifier {
             Some(own) => Self::Own(Box::new(ImageClassifier::load(own, loader)?)),
             None => Self::Points {
@@ -84,12 +84,11 @@ impl Recognizer {
     ///
     /// # Errors
     /// [`ModelError`] when a file is missing, damaged or of other shapes than the manifest says.
-    pub fn load(model: &ModelSet, engine: Engine) -> Result<Self, ModelError> {
-        let loader = Loader::new(engine);
+    pub fn load(model: &ModelSet, loader: &Loader) -> Result<Self, ModelError> {
         Ok(Self {
             palm: loader.step(model, Step::PalmDetection)?,
             landmark: loader.step(model, Step::HandLandmark)?,
-            head: Head::load(&loader, model)?,
+            head: Head::load(model, loader)?,
             taught: Taught::of(model),
             palms: PalmDecoder::new(),
             detected: Vec::new(),
