@@ -245,12 +245,14 @@ fn coded_len(coded: &[u8]) -> Result<usize, Unfit> {
         let rest = coded.get(at..).unwrap_or_default();
         let found = rest.iter().position(|byte| *byte == 0xFF);
         at += found.ok_or(Unfit::Broken)?;
-        match coded.get(at + 1) {
-            Some(0x00 | 0xD0..=0xD7) => at += 2,
-            Some(0xFF) => at += 1,
-            Some(&EOI) if at > 0 => return Ok(at),
+        match coded.get(at + 1..).unwrap_or_default() {
+            [0x00 | 0xD0..=0xD7, ..] => at += 2,
+            // Fill bytes stand before markers; what they are before data, decoders differ about.
+            [0xFF, 0x00, ..] => return Err(Unfit::Broken),
+            [0xFF, ..] => at += 1,
+            [EOI, ..] if at > 0 => return Ok(at),
             // Another scan would be another coding.
-            Some(&SOS | &DHT) => return Err(Unfit::Coding),
+            [SOS | DHT, ..] => return Err(Unfit::Coding),
             _ => return Err(Unfit::Broken),
         }
     }

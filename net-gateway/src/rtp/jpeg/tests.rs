@@ -50,6 +50,19 @@ fn pictures_of_both_samplings_fit() {
     }
 }
 
+/// Goal: what is sent is the same picture for every decoder.
+/// Method: a fill byte where there is data behind it, and where there is the end.
+#[test]
+fn fill_bytes_stand_before_markers_only() {
+    let jpeg = plain((640, 480), Subsamp::Sub2x1);
+    let filled = |at: usize| [&jpeg[..at], &[0xFF], &jpeg[at..]].concat();
+    let start = jpeg.len() - take_apart(&jpeg).unwrap().scan.len() - 2;
+    let data = jpeg[start..].windows(2).position(|two| two == [0xFF, 0]);
+    let data = start + data.expect("a byte 0xFF in the data");
+    assert_eq!(take_apart(&filled(data)), Err(Unfit::Broken));
+    assert!(take_apart(&filled(jpeg.len() - 2)).is_ok());
+}
+
 #[test]
 fn sides_are_rounded_up_to_blocks_as_the_data_is() {
     let blocks = |width, height| {
