@@ -45,7 +45,14 @@ fn send(mtu: usize, jpeg: &[u8]) {
     assert_eq!((whole.scan.as_slice(), assembler.lost), (taken.scan, 0));
     let again = take_apart(&whole.jpeg).expect("what fitted fits");
     assert_eq!(again, taken);
-    compare(jpeg, &whole.jpeg);
+    compare(&without_rest(jpeg, taken.scan), &whole.jpeg);
+}
+
+/// A picture without what follows its coded data but the end marker. By how many bytes follow,
+/// libjpeg-turbo takes one way through damaged data or another, of which only one says so.
+fn without_rest(jpeg: &[u8], scan: &[u8]) -> Vec<u8> {
+    let end = scan.as_ptr_range().end.addr() - jpeg.as_ptr().addr();
+    [&jpeg[..end], &[0xFF, 0xD9]].concat()
 }
 
 /// What is sound at one end is the same picture at the other, whose sides are whole blocks.
